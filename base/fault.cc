@@ -1,0 +1,7 @@
+#include "base/fault.h"
+
+namespace meridian {
+
+FaultHooks* g_fault_hooks = nullptr;
+
+}  // namespace meridian
