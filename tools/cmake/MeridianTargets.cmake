@@ -49,32 +49,38 @@ function(meridian_library name)
   target_link_libraries(${name} PUBLIC meridian_flags ${ARG_DEPS})
 endfunction()
 
-# meridian_proto_library(name [GRPC] ROOT dir PROTOS a/b.proto ...): includes are relative to ROOT.
+# meridian_proto_library(name [GRPC] ROOT dir PROTOS a/b.proto ...): the messages; includes are relative to ROOT.
+# With GRPC also ${name}_grpc, the services over them: only that one links gRPC.
 # Generated code is compiled without our warnings and without sanitizers.
 function(meridian_proto_library name)
   cmake_parse_arguments(ARG "GRPC" "ROOT" "PROTOS;DEPS" ${ARGN})
   set(out ${CMAKE_CURRENT_BINARY_DIR}/${name}_gen)
   file(MAKE_DIRECTORY ${out})
-  set(generated)
+  set(messages)
+  set(services)
   foreach(proto ${ARG_PROTOS})
     string(REGEX REPLACE "\\.proto$" "" stem ${proto})
     set(files ${out}/${stem}.pb.cc ${out}/${stem}.pb.h)
-    set(plugin)
-    if(ARG_GRPC)
-      list(APPEND files ${out}/${stem}.grpc.pb.cc ${out}/${stem}.grpc.pb.h)
-      set(plugin --grpc_out=${out} --plugin=protoc-gen-grpc=${GRPC_CPP_PLUGIN})
-    endif()
     add_custom_command(OUTPUT ${files}
-      COMMAND protobuf::protoc --cpp_out=${out} ${plugin} -I ${ARG_ROOT} ${ARG_ROOT}/${proto}
+      COMMAND protobuf::protoc --cpp_out=${out} -I ${ARG_ROOT} ${ARG_ROOT}/${proto}
       DEPENDS ${ARG_ROOT}/${proto} VERBATIM)
-    list(APPEND generated ${files})
+    list(APPEND messages ${files})
+    if(ARG_GRPC)
+      set(files ${out}/${stem}.grpc.pb.cc ${out}/${stem}.grpc.pb.h)
+      add_custom_command(OUTPUT ${files}
+        COMMAND protobuf::protoc --grpc_out=${out} --plugin=protoc-gen-grpc=${GRPC_CPP_PLUGIN} -I ${ARG_ROOT} ${ARG_ROOT}/${proto}
+        DEPENDS ${ARG_ROOT}/${proto} VERBATIM)
+      list(APPEND services ${files})
+    endif()
   endforeach()
-  add_library(${name} STATIC ${generated})
+  add_library(${name} STATIC ${messages})
   target_include_directories(${name} SYSTEM PUBLIC ${out})
   target_compile_options(${name} PRIVATE -w)
   target_link_libraries(${name} PUBLIC protobuf::libprotobuf ${ARG_DEPS})
   if(ARG_GRPC)
-    target_link_libraries(${name} PUBLIC gRPC::grpc++)
+    add_library(${name}_grpc STATIC ${services})
+    target_compile_options(${name}_grpc PRIVATE -w)
+    target_link_libraries(${name}_grpc PUBLIC ${name} gRPC::grpc++)
   endif()
 endfunction()
 
