@@ -55,5 +55,7 @@ class FileSystem {
 // Writes a small file so that after a crash it is either the old one or the new one, whole.
 Result<> write_file_atomically(FileSystem& fs, const std::string& path, std::string_view contents);
 Result<std::string> read_file(FileSystem& fs, const std::string& path);
+// "a/b" of "a/b/c"; "." of "c"; "/" of "/c" and of "/".
+std::string parent_directory(const std::string& path);
 
 }  // namespace meridian
