@@ -5,7 +5,6 @@
 #include <cctype>
 #include <charconv>
 
-#define TOML_EXCEPTIONS 0
 #include <toml++/toml.h>
 
 #include "base/check.h"
@@ -306,13 +305,15 @@ struct Settings::TomlWalk {
 };
 
 Result<> Settings::load_toml(std::string_view text, const std::string& file_name) {
-  const toml::parse_result parsed = toml::parse(text, file_name);
-  if (!parsed) {
+  toml::table table;
+  try {
+    table = toml::parse(text, file_name);
+  } catch (const toml::parse_error& error) {
     return fail(ErrorCode::kInvalidArgument,
-                fmt::format("{}:{}: {}", file_name, parsed.error().source().begin.line, parsed.error().description()));
+                fmt::format("{}:{}: {}", file_name, error.source().begin.line, error.description()));
   }
   TomlWalk walk{*this, file_name, {}};
-  walk.walk(parsed.table(), "");
+  walk.walk(table, "");
   if (walk.mistakes.empty()) return {};
   return fail(ErrorCode::kInvalidArgument, fmt::format("{}", fmt::join(walk.mistakes, "\n")));
 }
