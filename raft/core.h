@@ -138,12 +138,18 @@ class Core {
   bool is_leader() const;
   // Leader, and an entry of its own term is applied: may evaluate requests (L5).
   bool may_evaluate() const;
+  // propose() in this term would be accepted, up to max_uncommitted_bytes: a leader, and no transfer going on.
+  bool may_propose(MonoTime now) const;
   Term term() const;
   ReplicaId leader() const;
   LogIndex last_index() const;
   LogIndex commit_index() const;
   LogIndex applied_index() const;
   std::size_t uncommitted_bytes() const;
+  // Of the entries kept in memory.
+  std::size_t retained_bytes() const;
+  // Requires: index is in the log, or its base.
+  Term term_at(LogIndex index) const;
   // The index and term that a snapshot at applied_index() must carry.
   SnapshotMeta snapshot_meta() const;
   Status status() const;

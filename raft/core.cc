@@ -1,0 +1,183 @@
+// Construction, time, and what may be asked; the other core_*.cc hold the protocol (see impl.h).
+#include "raft/core.h"
+
+#include <algorithm>
+#include <memory>
+
+#include "raft/impl.h"
+
+namespace meridian::raft {
+
+bool Output::empty() const {
+  return messages.empty() && !persist && committed.empty() && reads.empty() && snapshots_needed.empty() && !install &&
+         !removed;
+}
+
+Core::Impl::Impl(Options options, InitialState initial, MonoTime now)
+    : options_(options), random_(options.seed ^ (options.id.value() * 0x9e3779b97f4a7c15)), now_(now) {
+  CHECK(options_.id != ReplicaId());
+  CHECK(options_.heartbeat_interval.count() > 0 && options_.heartbeat_interval * 2 <= options_.election_timeout);
+  CHECK(options_.clock_drift >= 0 && options_.clock_drift < 0.5);
+  CHECK(well_formed(initial.membership));
+  term_ = initial.hard_state.term;
+  vote_ = initial.hard_state.vote;
+  handed_ballot_ = durable_ballot_ = {term_, vote_};
+  log_ = LogTail(initial.base.index, initial.base.term, std::move(initial.entries));
+  CHECK_F(initial.applied >= log_.base_index() && initial.applied <= log_.last_index(), "applied {} of ({}, {}]",
+          initial.applied, log_.base_index(), log_.last_index());
+  if (term_ < log_.last_term()) {
+    // A snapshot was installed and the node stopped before the term that brought it was stored. No vote can
+    // have been given in that term: it would have been stored.
+    term_ = log_.last_term();
+    vote_ = ReplicaId();
+  }
+  applied_ = handed_ = initial.applied;
+  // The stored commit index is a hint, and a log that was discarded may end before it (S5, S6).
+  commit_ = std::min(std::max(initial.hard_state.commit, applied_), log_.last_index());
+  memberships_ = MembershipLog(options_.id, applied_, std::move(initial.membership));
+  for (LogIndex i = applied_.next(); i <= log_.last_index(); i = i.next()) note_appended(log_.at(i));
+
+  sticky_until_ = quiet_until_ = now;
+  const bool only_voter = membership().voters == std::vector{options_.id} && !membership().joint();
+  // L2: it may have helped a lease into being just before it stopped, and has forgotten.
+  if (!initial.fresh && !only_voter) quiet_until_ = now + options_.election_timeout;
+  reset_election_deadline();
+  if (only_voter) election_deadline_ = now;
+}
+
+void Core::Impl::touch(MonoTime now) {
+  // Clocks of one machine never go back; an entry point that is handed an older reading uses the newest.
+  now_ = std::max(now_, now);
+}
+
+void Core::Impl::tick() {
+  if (is_leader()) {
+    if (transferee_ != ReplicaId() && now_ >= transfer_deadline_) stop_transfer();
+    if (now_ >= heartbeat_deadline_) {
+      heartbeat_deadline_ = now_ + options_.heartbeat_interval;
+      heartbeat_due_ = true;
+      check_quorum();
+      if (is_leader()) maybe_hand_over();
+    }
+    return;
+  }
+  if (now_ < election_deadline_) return;
+  campaign(true);
+}
+
+MonoTime Core::Impl::next_deadline() const {
+  if (is_leader()) {
+    return transferee_ != ReplicaId() ? std::min(heartbeat_deadline_, transfer_deadline_) : heartbeat_deadline_;
+  }
+  if (removed_ || installing_) return MonoTime::max();
+  if (is_voter() || may_ask_whether_removed()) return election_deadline_;
+  return MonoTime::max();
+}
+
+Message Core::Impl::make(MessageType type, ReplicaId to) const {
+  Message m;
+  m.type = type;
+  m.from = options_.id;
+  m.to = to;
+  m.term = term_;
+  m.priority = options_.priority;
+  return m;
+}
+
+Status Core::Impl::status() const {
+  Status s;
+  s.id = options_.id;
+  s.role = role_ == Role::kFollower && !is_voter() ? Role::kLearner : role_;
+  s.leader = leader_;
+  s.term = term_;
+  s.first_index = log_.first_index();
+  s.last_index = log_.last_index();
+  s.commit = commit_;
+  s.applied = applied_;
+  s.stable = log_.stable();
+  s.membership = membership();
+  s.membership_index = memberships_.index();
+  for (const Progress& p : progress_) {
+    const bool active = now_ < p.last_active + options_.election_timeout;
+    s.followers.push_back({p.id, p.match, p.learner, active, p.state == Progress::State::kSnapshot});
+  }
+  return s;
+}
+
+Core::Core(Options options, InitialState initial, MonoTime now)
+    : impl_(std::make_unique<Impl>(options, std::move(initial), now)) {}
+Core::Core(const Core& other) : impl_(std::make_unique<Impl>(*other.impl_)) {}
+Core::Core(Core&&) noexcept = default;
+Core& Core::operator=(const Core& other) {
+  if (this != &other) impl_ = std::make_unique<Impl>(*other.impl_);
+  return *this;
+}
+Core& Core::operator=(Core&&) noexcept = default;
+Core::~Core() = default;
+
+void Core::step(MonoTime now, const Message& message) {
+  impl_->touch(now);
+  impl_->step(message);
+}
+void Core::tick(MonoTime now) {
+  impl_->touch(now);
+  impl_->tick();
+}
+MonoTime Core::next_deadline() const { return impl_->next_deadline(); }
+Output Core::take_output() { return impl_->take_output(); }
+
+Result<LogIndex> Core::propose(MonoTime now, Term evaluated_in, Payload command) {
+  impl_->touch(now);
+  return impl_->propose(evaluated_in, std::move(command));
+}
+Result<LogIndex> Core::propose_membership(MonoTime now, std::vector<ReplicaId> voters,
+                                          std::vector<ReplicaId> learners) {
+  impl_->touch(now);
+  return impl_->propose_membership(std::move(voters), std::move(learners));
+}
+Result<> Core::transfer_leadership(MonoTime now, ReplicaId to) {
+  impl_->touch(now);
+  return impl_->transfer_leadership(to);
+}
+void Core::campaign(MonoTime now) {
+  impl_->touch(now);
+  impl_->campaign(false);
+}
+std::optional<LogIndex> Core::lease_read(MonoTime now) const { return impl_->lease_read(now); }
+Result<> Core::read_index(MonoTime now, std::uint64_t context) {
+  impl_->touch(now);
+  return impl_->read_index(context);
+}
+void Core::persisted(MonoTime now, std::uint64_t sequence) {
+  impl_->touch(now);
+  impl_->persisted(sequence);
+}
+void Core::applied(MonoTime now, LogIndex index) {
+  impl_->touch(now);
+  impl_->applied(index);
+}
+void Core::snapshot_installed(MonoTime now, const SnapshotMeta& meta) {
+  impl_->touch(now);
+  impl_->snapshot_installed(meta);
+}
+void Core::snapshot_sent(MonoTime now, ReplicaId to, LogIndex index, bool ok) {
+  impl_->touch(now);
+  impl_->snapshot_sent(to, index, ok);
+}
+void Core::report_unreachable(ReplicaId to) { impl_->report_unreachable(to); }
+void Core::compact(LogIndex index) { impl_->compact(index); }
+
+bool Core::is_leader() const { return impl_->is_leader(); }
+bool Core::may_evaluate() const { return impl_->may_evaluate(); }
+Term Core::term() const { return impl_->term_; }
+ReplicaId Core::leader() const { return impl_->leader_; }
+LogIndex Core::last_index() const { return impl_->log_.last_index(); }
+LogIndex Core::commit_index() const { return impl_->commit_; }
+LogIndex Core::applied_index() const { return impl_->applied_; }
+std::size_t Core::uncommitted_bytes() const { return impl_->uncommitted_bytes_; }
+SnapshotMeta Core::snapshot_meta() const { return impl_->snapshot_meta(); }
+Status Core::status() const { return impl_->status(); }
+void Core::check_invariants() const { impl_->check_invariants(); }
+std::uint64_t Core::hash(MonoTime now) const { return impl_->hash(now); }
+
+}  // namespace meridian::raft

@@ -1,0 +1,16 @@
+// What a driver may ask beside the protocol.
+#include "raft/impl.h"
+
+namespace meridian::raft {
+
+bool Core::may_propose(MonoTime) const { return impl_->is_leader() && impl_->transferee_ == ReplicaId(); }
+
+std::size_t Core::retained_bytes() const { return impl_->log_.bytes_after(impl_->log_.base_index()); }
+
+Term Core::term_at(LogIndex index) const {
+  const std::optional<Term> term = impl_->log_.term_at(index);
+  CHECK_F(term.has_value(), "entry {} is not in the log", index);
+  return *term;
+}
+
+}  // namespace meridian::raft

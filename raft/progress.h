@@ -1,0 +1,61 @@
+// What a leader knows about one follower: how far its log matches, what is on its way to it, and how to send
+// more. Three states (etcd's naming):
+//   kProbe      it is not known where the logs agree: one message at a time, until one is accepted
+//   kReplicate  they agree: entries stream, `next` runs ahead of `match`, bounded by bytes in flight
+//   kSnapshot   what it needs was compacted: nothing but heartbeats until the driver has sent a snapshot
+// Invariant: match < next; the bytes in flight are those of the sends not acknowledged yet.
+#pragma once
+
+#include <cstdint>
+#include <deque>
+
+#include "base/types.h"
+
+namespace meridian::raft {
+
+class Progress {
+ public:
+  enum class State : std::uint8_t { kProbe, kReplicate, kSnapshot };
+
+  Progress(ReplicaId id, bool learner, LogIndex next, MonoTime now)
+      : id(id), learner(learner), next(next), last_active(now) {}
+
+  ReplicaId id;
+  bool learner = false;
+  LogIndex match;  // acknowledged: durable there
+  LogIndex next;   // to be sent
+  State state = State::kProbe;
+  bool probe_sent = false;
+  LogIndex commit_sent;         // the highest commit index that was put on the way
+  std::uint64_t acked_round = 0;
+  MonoTime last_active;         // of its last answer in this term
+  std::uint32_t priority = UINT32_MAX;
+
+  bool may_send(std::size_t max_inflight_bytes) const;
+  void sent(LogIndex last, std::size_t bytes);
+  // It holds everything up to index. Answers whether that is news.
+  bool acknowledge(LogIndex index);
+  void become_probe(LogIndex next_index);
+  void become_replicate();
+  void become_snapshot();
+  std::size_t inflight_bytes() const { return inflight_bytes_; }
+  bool idle() const { return inflight_.empty(); }
+  void check_invariants() const;
+
+  template <class Hasher>
+  void hash_into(Hasher& h, MonoTime now) const {
+    h.add(id.value(), learner, match.value(), next.value(), static_cast<std::uint64_t>(state), probe_sent);
+    h.add(commit_sent.value(), acked_round, static_cast<std::uint64_t>((now - last_active).count()), priority);
+    for (const Send& s : inflight_) h.add(s.last.value(), s.bytes);
+  }
+
+ private:
+  struct Send {
+    LogIndex last;
+    std::size_t bytes;
+  };
+  std::deque<Send> inflight_;
+  std::size_t inflight_bytes_ = 0;
+};
+
+}  // namespace meridian::raft
