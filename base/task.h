@@ -71,7 +71,7 @@ Task<T> suspend(Runtime& runtime, Start start) {
     auto shared = std::make_shared<decltype(handler)>(std::move(handler));
     start(Completion<T>([&runtime, shared = std::move(shared)](auto... value) mutable {
       runtime.post([shared = std::move(shared), ... value = std::move(value)]() mutable {
-        std::move(*shared)(std::move(value)...);
+        std::move (*shared)(std::move(value)...);
       });
     }));
   };

@@ -29,9 +29,10 @@ TEST(Task, SleepsSuspendsAndOffloadsInALine) {
     co_await offload(runtime, [&] { EXPECT_FALSE(runtime.on_loop()); });
     EXPECT_TRUE(runtime.on_loop());
     // The completion is called on another thread; a Result has no default constructor to fall back on.
-    Result<std::string> answer = co_await suspend<Result<std::string>>(runtime, [&](Completion<Result<std::string>> done) {
-      other = std::thread([done = std::move(done)]() mutable { done(std::string("answer")); });
-    });
+    Result<std::string> answer =
+        co_await suspend<Result<std::string>>(runtime, [&](Completion<Result<std::string>> done) {
+          other = std::thread([done = std::move(done)]() mutable { done(std::string("answer")); });
+        });
     EXPECT_TRUE(runtime.on_loop());
     story.push_back(*answer);
     co_await suspend<void>(runtime, [](Completion<void> done) { done(); });

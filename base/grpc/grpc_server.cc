@@ -1,0 +1,90 @@
+#include "base/grpc/grpc_server.h"
+
+#include <algorithm>
+#include <chrono>
+#include <utility>
+
+#include <fmt/format.h>
+#include <grpcpp/ext/proto_server_reflection_plugin.h>
+#include <grpcpp/health_check_service_interface.h>
+#include <grpcpp/security/server_credentials.h>
+#include <grpcpp/server.h>
+#include <grpcpp/server_builder.h>
+
+#include "base/grpc/poller.h"
+#include "base/grpc/service.h"
+
+namespace meridian {
+
+namespace {
+
+void set_arguments(grpc::ServerBuilder& builder, const GrpcServerOptions& options) {
+  // A port in use must be an error, not a share of the connections.
+  builder.AddChannelArgument(GRPC_ARG_ALLOW_REUSEPORT, 0);
+  // Callers that vanished are noticed; those that ping often (see GrpcTransportOptions::keepalive) are welcome.
+  builder.AddChannelArgument(GRPC_ARG_KEEPALIVE_TIME_MS, 10'000);
+  builder.AddChannelArgument(GRPC_ARG_KEEPALIVE_TIMEOUT_MS, 5'000);
+  builder.AddChannelArgument(GRPC_ARG_KEEPALIVE_PERMIT_WITHOUT_CALLS, 1);
+  builder.AddChannelArgument(GRPC_ARG_HTTP2_MIN_RECV_PING_INTERVAL_WITHOUT_DATA_MS, 100);
+  builder.AddChannelArgument(GRPC_ARG_HTTP2_MAX_PING_STRIKES, 0);
+  std::size_t message_bytes = options.message_bytes;
+  if (options.link) message_bytes = std::max(message_bytes, options.link->message_bytes());
+  builder.SetMaxReceiveMessageSize(static_cast<int>(message_bytes));
+  builder.SetMaxSendMessageSize(static_cast<int>(message_bytes));
+}
+
+}  // namespace
+
+Result<std::unique_ptr<GrpcServer>> GrpcServer::start(GrpcServerOptions options) {
+  std::unique_ptr<GrpcServer> result(new GrpcServer());
+  grpc::EnableDefaultHealthCheckService(true);
+  if (options.reflection) grpc::reflection::InitProtoReflectionServerBuilderPlugin();
+  grpc::ServerBuilder builder;
+  set_arguments(builder, options);
+  int port = 0;
+  builder.AddListeningPort(options.listen,
+                           options.credentials ? options.credentials : grpc::InsecureServerCredentials(), &port);
+  for (const auto& service : options.services) builder.RegisterService(service.get());
+  std::unique_ptr<grpc::ServerCompletionQueue> queue;
+  if (options.link) {
+    builder.RegisterService(options.link->grpc_service());
+    queue = builder.AddCompletionQueue();
+  }
+  result->server_ = builder.BuildAndStart();
+  if (!result->server_ || port == 0) {
+    if (queue) queue->Shutdown();
+    return fail(
+        ErrorCode::kFailedPrecondition,
+        fmt::format("cannot listen on {}: in use, not an address of this machine, or not allowed", options.listen));
+  }
+  const std::size_t colon = options.listen.rfind(':');
+  result->address_ = fmt::format("{}:{}", options.listen.substr(0, colon), port);
+  if (options.link) {
+    grpc::ServerCompletionQueue* raw = queue.get();
+    result->poller_ = std::make_unique<link::Poller>(std::move(queue));
+    options.link->serve(raw);
+  }
+  result->options_ = std::move(options);
+  return result;
+}
+
+GrpcServer::~GrpcServer() { shutdown(Duration::zero()); }
+
+void GrpcServer::set_serving(bool serving) {
+  if (auto* health = server_->GetHealthCheckService()) health->SetServingStatus(serving);
+}
+
+void GrpcServer::shutdown(Duration grace) {
+  if (!poller_ && !server_) return;
+  const auto deadline = std::chrono::system_clock::now() + grace;
+  if (options_.link && poller_) {
+    options_.link->drain(grace);
+    options_.link->abort();
+  }
+  if (server_) server_->Shutdown(deadline);
+  if (options_.link && poller_) options_.link->wait_for_end();
+  poller_.reset();
+  server_.reset();
+}
+
+}  // namespace meridian

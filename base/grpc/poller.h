@@ -1,0 +1,84 @@
+// A completion queue of gRPC and the one thread that serves it. Completions of one queue are therefore never
+// concurrent. (Not gRPC's callback API: its two threads sleep for up to 100 ms after an idle second.)
+#pragma once
+
+#include <condition_variable>
+#include <memory>
+#include <mutex>
+#include <thread>
+#include <utility>
+
+#include <grpcpp/completion_queue.h>
+
+namespace meridian::link {
+
+class Tag {
+ public:
+  virtual void complete(bool ok) = 0;
+
+ protected:
+  ~Tag() = default;
+};
+
+// One kind of operation of a stream, of which at most one is outstanding; meanwhile it owns the stream.
+template <class Owner>
+class Operation final : public Tag {
+ public:
+  explicit Operation(void (Owner::*done)(bool ok)) : done_(done) {}
+  void* start(std::shared_ptr<Owner> owner) {
+    owner_ = std::move(owner);
+    return static_cast<Tag*>(this);
+  }
+  void complete(bool ok) override {
+    const std::shared_ptr<Owner> owner = std::move(owner_);
+    ((*owner).*done_)(ok);
+  }
+
+ private:
+  void (Owner::*done_)(bool);
+  std::shared_ptr<Owner> owner_;
+};
+
+class Poller {
+ public:
+  explicit Poller(std::unique_ptr<grpc::CompletionQueue> queue);
+  // Waits for what is outstanding. Nothing may be started on the queue any more. Not from its own thread.
+  ~Poller();
+  grpc::CompletionQueue* queue() { return queue_.get(); }
+
+  // The one for the outgoing streams of this process.
+  static std::shared_ptr<Poller> shared();
+
+ private:
+  std::unique_ptr<grpc::CompletionQueue> queue_;
+  std::thread thread_;
+};
+
+// Counts the streams of one owner that may still start operations.
+class StreamCount {
+ public:
+  void add() {
+    std::lock_guard lock(mutex_);
+    ++count_;
+  }
+  void remove() {
+    std::lock_guard lock(mutex_);
+    if (--count_ == 0) none_.notify_all();
+  }
+  void wait_for_none() {
+    std::unique_lock lock(mutex_);
+    none_.wait(lock, [this] { return count_ == 0; });
+  }
+  template <class Duration>
+  bool wait_for_none(Duration limit) {
+    std::unique_lock lock(mutex_);
+    return none_.wait_for(lock, limit, [this] { return count_ == 0; });
+  }
+
+ private:
+  std::mutex mutex_;
+  std::condition_variable none_;
+  int count_ = 0;  // guarded by mutex_
+};
+
+}  // namespace meridian::link
