@@ -304,18 +304,31 @@ struct Settings::TomlWalk {
   }
 };
 
-Result<> Settings::load_toml(std::string_view text, const std::string& file_name) {
-  toml::table table;
+namespace {
+
+Result<toml::table> parse_toml(std::string_view text, const std::string& file_name) {
   try {
-    table = toml::parse(text, file_name);
+    return toml::parse(text, file_name);
   } catch (const toml::parse_error& error) {
     return fail(ErrorCode::kInvalidArgument,
                 fmt::format("{}:{}: {}", file_name, error.source().begin.line, error.description()));
   }
+}
+
+}  // namespace
+
+Result<> Settings::load_toml(std::string_view text, const std::string& file_name) {
+  ASSIGN_OR_RETURN(const toml::table table, parse_toml(text, file_name));
   TomlWalk walk{*this, file_name, {}};
   walk.walk(table, "");
   if (walk.mistakes.empty()) return {};
   return fail(ErrorCode::kInvalidArgument, fmt::format("{}", fmt::join(walk.mistakes, "\n")));
+}
+
+Result<std::optional<std::string>> Settings::peek_string(std::string_view text, const std::string& file_name,
+                                                         std::string_view key) {
+  ASSIGN_OR_RETURN(const toml::table table, parse_toml(text, file_name));
+  return table[key].value<std::string>();
 }
 
 Result<> Settings::load_environment(const std::string& prefix,

@@ -67,6 +67,10 @@ class Settings {
 
   std::vector<Description> describe() const;
 
+  // One top-level string of a file, before it is known what the file is for. nullopt: not there.
+  static Result<std::optional<std::string>> peek_string(std::string_view text, const std::string& file_name,
+                                                        std::string_view key);
+
  private:
   struct Value {
     std::variant<bool, std::int64_t, double, std::string, std::vector<std::string>> data;

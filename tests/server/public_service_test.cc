@@ -1,0 +1,137 @@
+#include "server/public_service.h"
+
+#include <future>
+
+#include <gmock/gmock.h>
+#include <grpcpp/create_channel.h>
+#include <gtest/gtest.h>
+
+#include "base/asio_runtime.h"
+#include "base/grpc/grpc_server.h"
+#include "base/grpc/grpc_transport.h"
+#include "client/proto/methods.h"
+#include "meridian/v1/kv.grpc.pb.h"
+
+namespace meridian::server {
+namespace {
+
+using ::testing::HasSubstr;
+
+class PublicServiceTest : public ::testing::Test {
+ protected:
+  void SetUp() override {
+    runtime_.start_thread();
+    std::promise<void> ready;
+    runtime_.post([&] {
+      transport_ = std::make_unique<GrpcTransport>(runtime_);
+      tap_ = std::make_unique<HandlerTap>(runtime_, *transport_);
+      handle(*tap_, v1::kGet, [this](v1::GetRequest request, MonoTime deadline, auto respond) {
+        deadline_ = deadline;
+        if (request.key() == "never") return;  // dropped unanswered
+        if (request.key() == "hang") return held_.push_back(std::move(respond));
+        if (request.key() == "busy") {
+          return respond(fail(Error(ErrorCode::kBusy, "full \xff")
+                                  .with_cause(Error(ErrorCode::kIo, "slow disk"))
+                                  .with_retry_after(42)));
+        }
+        v1::GetResponse response;
+        response.set_found(true);
+        response.set_value(request.key() + "!");
+        respond(std::move(response));
+      });
+      ready.set_value();
+    });
+    ready.get_future().wait();
+    auto server = GrpcServer::start({.listen = "127.0.0.1:0",
+                                     .link = transport_->service(),
+                                     .services = make_public_services(*tap_, {.max_in_flight = 2})});
+    ASSERT_TRUE(server) << server.error().to_string();
+    server_ = std::move(*server);
+    channel_ = grpc::CreateChannel(server_->address(), grpc::InsecureChannelCredentials());
+    stub_ = v1::KeyValue::NewStub(channel_);
+  }
+  void TearDown() override {
+    if (server_) server_->shutdown(Duration(0));
+    runtime_.stop();
+    runtime_.join();
+    tap_.reset();
+    transport_.reset();
+  }
+
+  grpc::Status get(const std::string& key, v1::GetResponse* response, v1::ErrorDetail* detail = nullptr,
+                   std::chrono::seconds timeout = std::chrono::seconds(10)) {
+    grpc::ClientContext context;
+    context.set_deadline(std::chrono::system_clock::now() + timeout);
+    v1::GetRequest request;
+    request.set_key(key);
+    const grpc::Status status = stub_->Get(&context, request, response);
+    const auto it = context.GetServerTrailingMetadata().find("meridian-error-bin");
+    if (detail != nullptr && it != context.GetServerTrailingMetadata().end()) {
+      EXPECT_TRUE(detail->ParseFromArray(it->second.data(), static_cast<int>(it->second.size())));
+    }
+    return status;
+  }
+
+  AsioRuntime runtime_;
+  std::unique_ptr<GrpcTransport> transport_;
+  std::unique_ptr<HandlerTap> tap_;
+  std::unique_ptr<GrpcServer> server_;
+  std::shared_ptr<grpc::Channel> channel_;
+  std::unique_ptr<v1::KeyValue::Stub> stub_;
+  MonoTime deadline_;
+  std::vector<std::move_only_function<void(Result<v1::GetResponse>)>> held_;
+};
+
+TEST_F(PublicServiceTest, CallsTheHandlerOfTheStreams) {
+  v1::GetResponse response;
+  const grpc::Status status = get("key", &response);
+  ASSERT_TRUE(status.ok()) << status.error_message();
+  EXPECT_EQ(response.value(), "key!");
+  EXPECT_LE(deadline_, runtime_.now() + std::chrono::seconds(10));
+  EXPECT_GE(deadline_, runtime_.now() + std::chrono::seconds(1));
+}
+
+TEST_F(PublicServiceTest, MapsErrorsToStatusAndDetail) {
+  v1::GetResponse response;
+  v1::ErrorDetail detail;
+  const grpc::Status status = get("busy", &response, &detail);
+  EXPECT_EQ(status.error_code(), grpc::StatusCode::RESOURCE_EXHAUSTED);
+  EXPECT_EQ(status.error_message(), "busy: full \\xff: slow disk");
+  EXPECT_EQ(detail.code(), static_cast<std::uint32_t>(ErrorCode::kBusy));
+  EXPECT_EQ(detail.message(), "full \\xff");
+  ASSERT_EQ(detail.causes_size(), 1);
+  EXPECT_EQ(detail.causes(0), "slow disk");
+  EXPECT_EQ(detail.retry_after_ms(), 42u);
+  EXPECT_TRUE(detail.definite());
+}
+
+TEST_F(PublicServiceTest, AnswersUnknownWhereTheHandlerDropsTheCall) {
+  v1::GetResponse response;
+  v1::ErrorDetail detail;
+  EXPECT_EQ(get("never", &response, &detail).error_code(), grpc::StatusCode::UNKNOWN);
+  EXPECT_FALSE(detail.definite());
+}
+
+TEST_F(PublicServiceTest, AnswersUnimplementedForMethodsWithoutHandler) {
+  grpc::ClientContext context;
+  v1::WriteResponse response;
+  EXPECT_EQ(stub_->Put(&context, {}, &response).error_code(), grpc::StatusCode::UNIMPLEMENTED);
+}
+
+TEST_F(PublicServiceTest, RefusesMoreThanTheLimitAsBusy) {
+  v1::GetResponse response;
+  const std::chrono::seconds brief(1);
+  EXPECT_EQ(get("hang", &response, nullptr, brief).error_code(), grpc::StatusCode::DEADLINE_EXCEEDED);
+  EXPECT_EQ(get("hang", &response, nullptr, brief).error_code(), grpc::StatusCode::DEADLINE_EXCEEDED);
+  EXPECT_EQ(get("key", &response).error_code(), grpc::StatusCode::RESOURCE_EXHAUSTED);
+  std::promise<void> released;
+  runtime_.post([&] {
+    held_.clear();
+    released.set_value();
+  });
+  released.get_future().wait();
+  EXPECT_TRUE(get("key", &response).ok());
+}
+
+}  // namespace
+}  // namespace meridian::server
