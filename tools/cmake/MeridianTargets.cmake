@@ -84,14 +84,26 @@ function(meridian_proto_library name)
   endif()
 endfunction()
 
-# meridian_test(name LABEL unit SOURCES a_test.cc ... DEPS targets [TIMEOUT s]): one gtest program.
+# Builds the tests that are run under the thread sanitizer.
+add_custom_target(thread_tests)
+
+# meridian_test(name LABEL unit SOURCES a_test.cc ... DEPS targets [TIMEOUT s] [THREADS]): one gtest program.
+# THREADS: it uses several threads, and is also run under the thread sanitizer.
 function(meridian_test name)
-  cmake_parse_arguments(ARG "" "LABEL;TIMEOUT" "SOURCES;DEPS" ${ARGN})
+  cmake_parse_arguments(ARG "THREADS" "LABEL;TIMEOUT" "SOURCES;DEPS" ${ARGN})
   if(NOT ARG_TIMEOUT)
     set(ARG_TIMEOUT 300)
+  endif()
+  if(ARG_THREADS)
+    list(APPEND ARG_LABEL threads)
+    add_dependencies(thread_tests ${name})
   endif()
   add_executable(${name} ${ARG_SOURCES})
   target_link_libraries(${name} PRIVATE meridian_flags ${ARG_DEPS} GTest::gtest GTest::gmock GTest::gtest_main)
   add_test(NAME ${name} COMMAND ${name} WORKING_DIRECTORY ${CMAKE_SOURCE_DIR})
   set_tests_properties(${name} PROPERTIES LABELS "${ARG_LABEL}" TIMEOUT ${ARG_TIMEOUT})
+  if(MERIDIAN_SANITIZE STREQUAL "thread")
+    set_tests_properties(${name} PROPERTIES ENVIRONMENT
+      "TSAN_OPTIONS=suppressions=${CMAKE_SOURCE_DIR}/tests/tsan.supp ignore_noninstrumented_modules=1")
+  endif()
 endfunction()
