@@ -1,0 +1,30 @@
+// RocksDB on our FileSystem port, so that its crashes are those of the simulated disk. One object is one
+// incarnation of a process: after cut() nothing it still does reaches the disk, however long its threads take to end.
+#pragma once
+
+#include <memory>
+#include <mutex>
+
+#include <rocksdb/env.h>
+
+#include "base/file.h"
+
+namespace meridian {
+
+class FileSystemEnv {
+ public:
+  // fs need not be thread-safe: it is only used under mutex, which all incarnations share.
+  FileSystemEnv(FileSystem& fs, std::mutex& mutex);
+  ~FileSystemEnv();
+
+  rocksdb::Env* env();
+  void cut();
+
+ private:
+  class Adapter;
+  class WholeEnv;
+  std::shared_ptr<Adapter> adapter_;
+  std::unique_ptr<WholeEnv> env_;
+};
+
+}  // namespace meridian
