@@ -93,6 +93,10 @@ void SimRuntime::run_blocking(Callback work, Callback done) {
   world_.at(world_.now() + disk_.latency(disk_rng_), EventKind::kDisk, &state_->actor, std::move(run));
 }
 
+void SimRuntime::hasten_blocking(double chance) {
+  world_.hasten(&state_->actor, EventKind::kDisk, [&] { return disk_rng_.chance(chance); });
+}
+
 void SimRuntime::kill() { world_.kill(&state_->actor); }
 
 }  // namespace meridian::sim

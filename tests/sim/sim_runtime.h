@@ -84,6 +84,8 @@ class SimRuntime final : public Runtime {
   void cancel(TimerId timer) override { world_.cancel(timer); }
   void run_blocking(Callback work, Callback done) override;
 
+  // Before a crash: each blocking work that waits happens now, by this chance, and nobody learns of it.
+  void hasten_blocking(double chance);
   // Step 1 of a crash. Not from one of this runtime's own events.
   void kill();
   bool alive() const { return state_->actor.alive; }

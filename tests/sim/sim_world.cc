@@ -1,5 +1,6 @@
 #include "tests/sim/sim_world.h"
 
+#include <algorithm>
 #include <utility>
 
 #include <fmt/format.h>
@@ -97,6 +98,17 @@ void SimWorld::kill(Actor* actor) {
   }
   // Destroyed one by one, in the order of their slots: a destructor may cancel or schedule.
   for (Callback& callback : dropped) callback = nullptr;
+}
+
+void SimWorld::hasten(Actor* actor, EventKind kind, const std::function<bool()>& choose) {
+  std::vector<EventId> chosen;
+  for (const Slot& slot : slots_) {
+    if (slot.id != 0 && slot.actor == actor && slot.kind == kind) chosen.push_back(slot.id);
+  }
+  std::sort(chosen.begin(), chosen.end());
+  for (const EventId id : chosen) {
+    if (choose() && live(id) != nullptr) run(id);
+  }
 }
 
 void SimWorld::pause(Actor* actor, std::int64_t duration_us) {

@@ -55,6 +55,8 @@ class SimWorld {
 
   // The actor's queued events are destroyed unrun. Requires: not called from one of its own events.
   void kill(Actor* actor);
+  // Runs now, in the order of scheduling, those of the actor's queued events of one kind that choose() picks.
+  void hasten(Actor* actor, EventKind kind, const std::function<bool()>& choose);
   // Freezes the actor for a while: its events run when the pause is over. Clocks go on.
   void pause(Actor* actor, std::int64_t duration_us);
 

@@ -136,6 +136,22 @@ TEST(SimRuntime, ACrashDestroysSuspendedCoroutinesBeforeTheNode) {
   EXPECT_GT(before_news, 0);
 }
 
+TEST(SimRuntime, WorkMayHaveHappenedWithoutAnyoneLearning) {
+  SimWorld world(3);
+  SimClocks clocks(world, 1, {});
+  const SimDisk disk;
+  SimRuntime runtime(world, "n1", clocks, disk);
+  int worked = 0;
+  for (int i = 0; i < 10; ++i) runtime.run_blocking([&] { ++worked; }, [] { FAIL(); });
+  runtime.hasten_blocking(0.5);
+  EXPECT_GT(worked, 0);
+  EXPECT_LT(worked, 10);
+  const int before = worked;
+  runtime.kill();
+  world.run_for(1'000'000);
+  EXPECT_EQ(worked, before);
+}
+
 TEST(SimRuntime, TheSameSeedGivesTheSameHash) {
   const auto run = [](std::uint64_t seed) {
     SimWorld world(seed);

@@ -1,0 +1,89 @@
+// A whole cluster in the virtual world: machines with their disks and clocks, the nodes and proxies that run
+// on them, made of production code, and the clients. Faults act on it through the functions below.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "client/core/client_core.h"
+#include "tests/check/history.h"
+#include "tests/sim/scenario.h"
+#include "tests/sim/sim_faults.h"
+#include "tests/sim/sim_runtime.h"
+#include "tests/sim/sim_transport.h"
+#include "tests/sim/sim_world.h"
+
+namespace meridian::sim {
+
+// A process that only calls: a client core, or the operator.
+struct SimClient {
+  std::unique_ptr<SimClocks> clocks;
+  std::unique_ptr<SimRuntime> runtime;
+  std::unique_ptr<SimTransport> transport;
+  std::unique_ptr<client::ClientCore> core;
+  ~SimClient();
+};
+
+class SimCluster {
+ public:
+  SimCluster(SimWorld& world, const RunOptions& options);
+  ~SimCluster();
+
+  // Forms the cluster; false, with why, if that takes too long.
+  bool form(std::string* why);
+
+  int nodes() const;
+  int proxies() const;
+  Address node_address(int i) const;
+  Address proxy_address(int i) const;
+  // Every address messages travel between: nodes, proxies, clients.
+  std::vector<Address> addresses() const;
+  SimNetwork& network() { return network_; }
+  SimClient& client(int i) { return *clients_[static_cast<std::size_t>(i)]; }
+  SimClient& admin() { return *admin_; }
+
+  bool node_up(int i) const;
+  bool proxy_up(int i) const;
+  // Power loss takes what was not synced; otherwise only the process dies.
+  void crash_node(int i, bool power_loss);
+  void start_node(int i);
+  void crash_proxy(int i);
+  void start_proxy(int i);
+  void pause_node(int i, std::int64_t duration_us);
+  void adjust_clock(int i);
+  void slow_disk(int i, double factor);  // 1: healthy
+  // Which node believes that it leads, in the highest term.
+  std::optional<int> leader() const;
+  // Of the node, 0 while it is not known.
+  std::uint64_t node_id(int i) const;
+
+  // Everything is up and connected, disks are fast.
+  void heal();
+  // All nodes have applied the same and hold the same bytes.
+  bool converged(std::string* why) const;
+  // Every stored version of a key on a node.
+  std::vector<std::pair<std::uint64_t, check::Value>> stored(int node, const std::string& key) const;
+  // A node stopped by itself although no fault gave it a reason.
+  const std::string& died() const { return died_; }
+
+ private:
+  struct NodeMachine;
+  struct ProxyMachine;
+  std::unique_ptr<SimClient> make_client(const std::string& name, int region);
+
+  SimWorld& world_;
+  const RunOptions options_;
+  SimNetwork network_;
+  std::vector<std::unique_ptr<NodeMachine>> nodes_;
+  std::vector<std::unique_ptr<ProxyMachine>> proxies_;
+  std::vector<std::unique_ptr<SimClient>> clients_;
+  std::unique_ptr<SimClient> admin_;
+  std::uint64_t machines_ = 0;
+  std::string died_;
+};
+
+}  // namespace meridian::sim

@@ -1,0 +1,172 @@
+// meridian-sim: whole clusters of production code under virtual time and faults, from a seed.
+// Exit codes: 0 all passed (with --expect-failure: some seed failed), 1 not so, 2 usage.
+#include <cstdio>
+#include <fstream>
+#include <map>
+#include <string>
+
+#include <fmt/format.h>
+#include <CLI/CLI.hpp>
+
+#include "tests/sim/run.h"
+#include "tests/sim/sweep.h"
+
+namespace {
+
+using namespace meridian;
+using namespace meridian::sim;
+
+constexpr int kPassed = 0, kFailed = 1, kUsage = 2;
+
+struct Arguments {
+  std::string scenario = "register", seeds, bug, history;
+  std::uint64_t seed = 1, first = 0, last = 0;
+  int jobs = 1;
+  unsigned seed_timeout_s = 120;
+  double minutes = 0;
+  bool twice = false, expect_failure = false, verbose = false;
+};
+
+std::string scenario_path(const std::string& name) {
+  if (name.find('/') != std::string::npos || name.ends_with(".toml")) return name;
+  return std::string(MERIDIAN_SIM_SCENARIOS) + "/" + name + ".toml";
+}
+
+std::string repeat_command(const Arguments& arguments, std::uint64_t seed) {
+  std::string command = fmt::format("meridian-sim --scenario {} --seed {}", arguments.scenario, seed);
+  if (!arguments.bug.empty()) command += " --bug " + arguments.bug;
+  if (arguments.minutes > 0) command += fmt::format(" --minutes {}", arguments.minutes);
+  return command;
+}
+
+void print_counts(const char* what, const std::map<std::string, std::uint64_t>& counts) {
+  std::string line;
+  for (const auto& [name, count] : counts) line += fmt::format(" {}={}", name, count);
+  std::printf("%s:%s\n", what, line.empty() ? " none" : line.c_str());
+}
+
+bool run_seed(const Arguments& arguments, const Scenario& scenario, std::uint64_t seed, bool full) {
+  RunOptions options = scenario.draw(seed);
+  options.bug = arguments.bug;
+  if (full) std::printf("%s\n", options.to_string().c_str());
+  RunResult result = run(options);
+  if (result.ok() && arguments.twice) {
+    const RunResult again = run(options);
+    if (again.hash != result.hash || again.failure != result.failure) {
+      result.failure = fmt::format("not deterministic: hash {:016x}, and then {:016x}", result.hash, again.hash);
+    }
+  }
+  if (!arguments.history.empty()) {
+    std::ofstream out(arguments.history);
+    check::write_history(result.history, out);
+  }
+  std::printf(
+      "seed %llu: %s hash %016llx, %llu answered, %llu unknown, %llu faults, %llu events, %llu messages, %.1f s "
+      "virtual%s\n",
+      static_cast<unsigned long long>(seed), result.ok() ? "passed," : "FAILED,",
+      static_cast<unsigned long long>(result.hash), static_cast<unsigned long long>(result.answered),
+      static_cast<unsigned long long>(result.unknown), static_cast<unsigned long long>(result.faults),
+      static_cast<unsigned long long>(result.events), static_cast<unsigned long long>(result.messages),
+      static_cast<double>(result.virtual_us) / 1e6,
+      arguments.bug.empty() ? "" : fmt::format(", bug fired {} times", result.bug_hits).c_str());
+  if (full) {
+    print_counts("faults", result.kinds);
+    print_counts("probes", result.probes);
+    print_counts("buggified", result.buggified);
+  } else {
+    // For the sweep's totals.
+    for (const auto& [name, count] : result.kinds) std::printf("\x01kind %s\n", name.c_str());
+    for (const auto& [name, count] : result.probes) std::printf("\x01probe %s\n", name.c_str());
+  }
+  if (result.ok()) return true;
+  if (!full) std::printf("%s\n", options.to_string().c_str());
+  std::printf("last events:\n");
+  for (const std::string& line : result.last_events) std::printf("%s\n", line.c_str());
+  std::printf("\n%s\n\nrepeat it: %s\n", result.failure.c_str(), repeat_command(arguments, seed).c_str());
+  return false;
+}
+
+int run_sweep(const Arguments& arguments, const Scenario& scenario) {
+  std::uint64_t passed = 0, failed = 0;
+  std::map<std::string, std::uint64_t> totals;  // in how many seeds
+  sweep(
+      arguments.first, arguments.last, arguments.jobs, arguments.seed_timeout_s,
+      [&](std::uint64_t seed) { return run_seed(arguments, scenario, seed, false); },
+      [&](const SeedReport& report) {
+        (report.ok ? passed : failed)++;
+        std::string text;
+        for (std::size_t at = 0; at < report.text.size();) {
+          const std::size_t end = std::min(report.text.find('\n', at), report.text.size());
+          const std::string line = report.text.substr(at, end - at);
+          at = end + 1;
+          if (line.starts_with('\x01')) {
+            ++totals[line.substr(1)];
+          } else {
+            text += line + '\n';
+          }
+        }
+        if (!report.ok && text.find("repeat it: ") == std::string::npos) {
+          text += "repeat it: " + repeat_command(arguments, report.seed) + '\n';
+        }
+        if (arguments.verbose || !report.ok) std::printf("%s", text.c_str());
+        std::fflush(stdout);
+      });
+  print_counts("seeds in which each occurred", totals);
+  std::printf("%llu seeds passed, %llu failed\n", static_cast<unsigned long long>(passed),
+              static_cast<unsigned long long>(failed));
+  if (arguments.expect_failure) return failed > 0 ? kPassed : kFailed;
+  return failed == 0 ? kPassed : kFailed;
+}
+
+bool parse_seeds(Arguments* arguments) {
+  const std::size_t dots = arguments->seeds.find("..");
+  if (dots == std::string::npos) return false;
+  char* end = nullptr;
+  arguments->first = std::strtoull(arguments->seeds.c_str(), &end, 10);
+  if (end != arguments->seeds.c_str() + dots) return false;
+  arguments->last = std::strtoull(arguments->seeds.c_str() + dots + 2, &end, 10);
+  return *end == '\0' && arguments->first <= arguments->last;
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  Arguments arguments;
+  CLI::App app("Runs whole Meridian clusters in one thread under virtual time, with faults, from a seed.");
+  app.add_option("--scenario", arguments.scenario, "Name or file of the scenario")->capture_default_str();
+  app.add_option("--seed", arguments.seed, "One seed, with everything printed")->capture_default_str();
+  app.add_option("--seeds", arguments.seeds, "A..B: a sweep; each seed in a process of its own");
+  app.add_option("--jobs", arguments.jobs, "Seeds at a time")->check(CLI::Range(1, 256));
+  app.add_option("--seed-timeout", arguments.seed_timeout_s, "Real seconds after which a seed of a sweep has failed")
+      ->capture_default_str();
+  app.add_option("--minutes", arguments.minutes, "Virtual minutes under faults, instead of a number of operations");
+  app.add_option("--bug", arguments.bug, "Switch a deliberate bug on (builds with MERIDIAN_DELIBERATE_BUGS)");
+  app.add_option("--history", arguments.history, "Write the history of --seed to this file");
+  app.add_flag("--twice", arguments.twice, "Run each seed twice and compare the hashes");
+  app.add_flag("--expect-failure", arguments.expect_failure, "Exit with 0 if some seed failed, else with 1");
+  app.add_flag("-v,--verbose", arguments.verbose, "A line for each seed of a sweep");
+  try {
+    app.parse(argc, argv);
+  } catch (const CLI::ParseError& error) {
+    return app.exit(error) == 0 ? kPassed : kUsage;
+  }
+  if (!arguments.seeds.empty() && !parse_seeds(&arguments)) {
+    std::fprintf(stderr, "--seeds %s is not A..B\n", arguments.seeds.c_str());
+    return kUsage;
+  }
+#ifndef MERIDIAN_DELIBERATE_BUGS
+  if (!arguments.bug.empty()) {
+    std::fprintf(stderr, "--bug %s: this build has no deliberate bugs\n", arguments.bug.c_str());
+    return kUsage;
+  }
+#endif
+  Result<Scenario> scenario = Scenario::load(scenario_path(arguments.scenario));
+  if (!scenario) {
+    std::fprintf(stderr, "%s\n", scenario.error().to_string().c_str());
+    return kUsage;
+  }
+  scenario->set_minutes(arguments.minutes);
+  if (!arguments.seeds.empty()) return run_sweep(arguments, *scenario);
+  const bool passed = run_seed(arguments, *scenario, arguments.seed, true);
+  return passed != arguments.expect_failure ? kPassed : kFailed;
+}

@@ -1,0 +1,134 @@
+#include "tests/sim/run.h"
+
+#include <fmt/format.h>
+
+#include "base/log.h"
+#include "tests/check/linearizability.h"
+#include "tests/check/versions.h"
+#include "tests/sim/cluster.h"
+#include "tests/sim/nemesis.h"
+#include "tests/sim/register_workload.h"
+
+namespace meridian::sim {
+
+namespace {
+
+constexpr std::uint64_t kProgress = 30;          // operations that must be answered soon after healing
+constexpr std::int64_t kFinishUs = 300'000'000;  // for the operations that are still missing then
+constexpr std::int64_t kIdleUs = 60'000'000;     // longer than any operation with all its repetitions
+
+class Run {
+ public:
+  explicit Run(const RunOptions& options)
+      : options_(options),
+        world_(options.seed),
+        faults_(world_, options.bug),
+        cluster_(world_, options_),
+        workload_(world_, cluster_, options_, result_.history),
+        nemesis_(world_, cluster_, options_) {}
+
+  RunResult finish() {
+    go();
+    if (!cluster_.died().empty() && result_.failure.empty()) result_.failure = cluster_.died();
+    result_.hash = world_.hash();
+    result_.answered = workload_.answered();
+    result_.unknown = workload_.unknown();
+    result_.events = world_.events_run();
+    result_.messages = cluster_.network().stats().messages;
+    result_.virtual_us = world_.now();
+    result_.bug_hits = faults_.bug_hits();
+    result_.kinds = nemesis_.counts();
+    for (const auto& [kind, count] : result_.kinds) result_.faults += count;
+    result_.probes = faults_.probes();
+    result_.buggified = faults_.buggified();
+    if (!result_.ok()) result_.last_events = world_.last_events();
+    return std::move(result_);
+  }
+
+ private:
+  void failed(std::string what) {
+    if (result_.failure.empty()) result_.failure = std::move(what);
+  }
+
+  void go() {
+    std::string why;
+    if (!cluster_.form(&why)) return failed("the cluster was not formed: " + why);
+    workload_.start();
+    nemesis_.start();
+    const auto enough = [&] { return workload_.answered() >= options_.operations; };
+    const auto broken = [&] { return !workload_.violation().empty() || !cluster_.died().empty(); };
+    world_.run_until([&] { return enough() || broken(); }, world_.now() + options_.chaos_us);
+    if (broken()) return failed(workload_.violation());
+
+    nemesis_.stop();
+    faults_.set_buggify(false);
+    cluster_.heal();
+    world_.note("everything is healed");
+    const std::uint64_t before = workload_.answered();
+    if (!world_.run_until([&] { return workload_.answered() >= before + kProgress || broken(); },
+                          world_.now() + options_.progress_us)) {
+      return failed(fmt::format("no progress: {} operations answered in {} s after everything had healed",
+                                workload_.answered() - before, options_.progress_us / 1'000'000));
+    }
+    if (options_.operations != UINT64_MAX &&
+        !world_.run_until([&] { return enough() || broken(); }, world_.now() + kFinishUs)) {
+      return failed(fmt::format("slow progress: {} operations answered in all", workload_.answered()));
+    }
+    workload_.stop();
+    if (!world_.run_until([&] { return workload_.idle(); }, world_.now() + kIdleUs)) {
+      return failed("an operation never ended");
+    }
+    if (!broken()) converge();
+    failed(workload_.violation());
+    judge();
+  }
+
+  void converge() {
+    // Looked at a few times a second: comparing whole engines at each event would be slow.
+    std::string why;
+    const std::int64_t deadline = world_.now() + options_.converge_us;
+    while (!cluster_.converged(&why)) {
+      if (world_.now() >= deadline) {
+        return failed(fmt::format("no convergence in {} s: {}", options_.converge_us / 1'000'000, why));
+      }
+      world_.run_for(200'000);
+    }
+    workload_.read_all();
+    if (!world_.run_until([&] { return workload_.idle(); }, world_.now() + kIdleUs)) {
+      return failed("a last read never ended");
+    }
+    for (const std::string& key : workload_.keys()) {
+      check::Event event{.time_us = world_.now(),
+                         .process = UINT64_MAX,
+                         .type = check::EventType::kInvoke,
+                         .f = check::Function::kVersions,
+                         .key = key};
+      result_.history.add(event);
+      event.type = check::EventType::kOk;
+      event.stored = cluster_.stored(0, key);
+      result_.history.add(std::move(event));
+    }
+  }
+
+  void judge() {
+    std::vector<check::Operation> operations;
+    if (auto error = check::pair_operations(result_.history, &operations)) return failed("history: " + *error);
+    check::Finding finding = check::check_linearizable(operations);
+    if (finding.ok()) finding = check::check_versions(operations);
+    if (!finding.ok()) failed(std::move(finding.explanation));
+  }
+
+  const RunOptions options_;
+  RunResult result_;
+  SimWorld world_;
+  SimFaults faults_;
+  SimCluster cluster_;
+  RegisterWorkload workload_;
+  Nemesis nemesis_;
+};
+
+}  // namespace
+
+RunResult run(const RunOptions& options) { return Run(options).finish(); }
+
+}  // namespace meridian::sim

@@ -1,0 +1,70 @@
+// A scenario: bounds from a TOML file, within which each seed draws the options of its own run (swarm testing).
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "base/result.h"
+#include "tests/sim/sim_runtime.h"
+#include "tests/sim/sim_transport.h"
+
+namespace meridian::sim {
+
+struct RunOptions {
+  std::uint64_t seed = 0;
+  std::string scenario;
+  std::string bug;  // a deliberate one; empty: none
+
+  int nodes = 3, regions = 1, proxies = 1, clients = 1, slots = 1, keys = 1;
+  std::uint64_t operations = 1000;
+  std::int64_t think_us = 0;
+  std::uint64_t value_bytes = 0;
+  std::int64_t chaos_us = 0;
+
+  NetworkOptions network;
+  std::int64_t remote_min_us = 0, remote_max_us = 0;
+  SimDisk disk;
+  double slow_factor = 1;
+  SimClocks::Options clocks;
+
+  std::int64_t fault_mean_us = 0;
+  // Longest durations; each is drawn from [down_min_us, longest].
+  std::int64_t shortest_us = 0, down_us = 0, pause_us = 0, cut_us = 0, slow_us = 0;
+  std::vector<std::string> kinds;
+  std::int64_t progress_us = 0, converge_us = 0;
+
+  std::string to_string() const;  // all of them, for people
+};
+
+class Scenario {
+ public:
+  // kInvalidArgument names the file and what is wrong.
+  static Result<Scenario> load(const std::string& path);
+  RunOptions draw(std::uint64_t seed) const;
+  // Longer chaos and as many operations as fit.
+  void set_minutes(double minutes) { minutes_ = minutes; }
+  const std::string& name() const { return name_; }
+
+ private:
+  struct Bounds {
+    double low = 0, high = 0;
+    double draw(Rng& rng) const { return rng.between(low, high); }
+    std::int64_t draw_us(Rng& rng) const { return static_cast<std::int64_t>(draw(rng) * 1000); }
+    int draw_int(Rng& rng) const {
+      return static_cast<int>(rng.between(static_cast<std::int64_t>(low), static_cast<std::int64_t>(high)));
+    }
+  };
+  struct Reader;
+
+  std::string name_;
+  double minutes_ = 0;
+  Bounds nodes_, regions_, proxies_, clients_, slots_, keys_, operations_, think_ms_, value_bytes_, chaos_s_;
+  Bounds loss_, duplicate_, reorder_, local_ms_, remote_ms_, sync_ms_, slow_factor_, wall_bound_ms_, rate_bound_;
+  Bounds mean_ms_, down_ms_, pause_ms_, cut_ms_, slow_ms_;
+  double quiet_chance_ = 0, kind_chance_ = 0, progress_s_ = 0, converge_s_ = 0;
+  int least_kinds_ = 0;
+  std::vector<std::string> kinds_;
+};
+
+}  // namespace meridian::sim
