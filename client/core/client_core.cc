@@ -37,6 +37,9 @@ CallId ClientCore::start(std::unique_ptr<PendingCall> call) {
   if (call->deadline == MonoTime()) call->deadline = now + options_.default_timeout;
   call->tried.assign(proxies_.size(), false);
   if (shut_down_) return refuse(std::move(call), Error(ErrorCode::kCancelled, "the client is closed"));
+  if (call->deadline <= now) {
+    return refuse(std::move(call), Error(ErrorCode::kDeadlineExceeded, "the deadline has passed"));
+  }
   if (calls_.size() >= options_.max_in_flight) {
     // The number says how fast this client's calls come back only roughly; it spreads the next tries.
     constexpr std::uint32_t kRetryAfterMs = 20;
@@ -98,13 +101,12 @@ void ClientCore::attempt(CallId id) {
   proxies_.began(proxy);
   inside_transport_ = true;
   transport_.call(proxies_.address(proxy), call.method, std::move(request), std::move(options),
-                  [this, alive = std::weak_ptr(alive_), id, number, proxy, now](Result<std::string> answer) mutable {
-                    if (alive.expired()) return;
+                  lifetime_.guard([this, id, number, proxy, now](Result<std::string> answer) {
                     if (!inside_transport_) return on_answer(id, number, proxy, now, std::move(answer));
-                    runtime_.post([this, alive, id, number, proxy, now, answer = std::move(answer)]() mutable {
-                      if (!alive.expired()) on_answer(id, number, proxy, now, std::move(answer));
-                    });
-                  });
+                    runtime_.post(lifetime_.guard([this, id, number, proxy, now, answer = std::move(answer)]() mutable {
+                      on_answer(id, number, proxy, now, std::move(answer));
+                    }));
+                  }));
   inside_transport_ = false;
 }
 
@@ -150,11 +152,10 @@ void ClientCore::probe_if_due() {
   CallOptions options;
   options.deadline = runtime_.now() + options_.probe_timeout;
   transport_.call(proxies_.address(*proxy), v1::kHello.id, encode(v1::HelloRequest()), std::move(options),
-                  [this, alive = std::weak_ptr(alive_), proxy = *proxy](Result<std::string> answer) {
-                    if (alive.expired()) return;
+                  lifetime_.guard([this, proxy = *proxy](Result<std::string> answer) {
                     if (answer) return proxies_.succeeded(proxy);
                     proxies_.failed(proxy, runtime_.now(), runtime_.random());
-                  });
+                  }));
 }
 
 void ClientCore::on_attempt_failed(CallId id, ProxySet::Index proxy, Error error) {
@@ -210,13 +211,12 @@ void ClientCore::back_off(CallId id, Error error) {
   ++call.rounds;
   if (std::ranges::find(call.tried, false) == call.tried.end()) call.tried.assign(proxies_.size(), false);
   call.last_error = std::move(error);
-  call.timer = runtime_.after(wait, [this, alive = std::weak_ptr(alive_), id] {
-    if (alive.expired()) return;
+  call.timer = runtime_.after(wait, lifetime_.guard([this, id] {
     PendingCall* waiting = find(id);
     if (waiting == nullptr) return;
     waiting->timer = 0;
     attempt(id);
-  });
+  }));
 }
 
 // What the caller is told: see the head of client_core.h.

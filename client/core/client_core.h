@@ -30,6 +30,7 @@
 
 #include <boost/asio/associated_cancellation_slot.hpp>
 
+#include "base/lifetime.h"
 #include "base/runtime.h"
 #include "base/task.h"
 #include "base/transport.h"
@@ -170,8 +171,7 @@ class ClientCore {
   bool shut_down_ = false;
   // An answer that comes while the request is being handed over waits for the loop's next turn.
   bool inside_transport_ = false;
-  // Callbacks of transport and timers hold a weak pointer: they may come after this is gone.
-  std::shared_ptr<const bool> alive_ = std::make_shared<const bool>(true);
+  Lifetime lifetime_;  // callbacks of transport and timers may come after this is gone
 };
 
 }  // namespace meridian::client

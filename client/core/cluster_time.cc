@@ -10,18 +10,15 @@ namespace meridian::client {
 void ClientCore::park(CallId id) {
   PendingCall& call = *find(id);
   parked_.push_back(id);
-  call.timer = runtime_.at(call.deadline, [this, alive = std::weak_ptr(alive_), id] {
-    if (!alive.expired()) on_parked_too_long(id);
-  });
+  call.timer = runtime_.at(call.deadline, lifetime_.guard([this, id] { on_parked_too_long(id); }));
   if (hello_ == 0) learn_time();
 }
 
 void ClientCore::learn_time() {
   auto hello = std::make_unique<TypedCall<v1::HelloRequest, v1::HelloResponse>>(
       v1::kHello, v1::HelloRequest(), Call{},
-      Done<v1::HelloResponse>([this, alive = std::weak_ptr(alive_)](Result<v1::HelloResponse> answer) {
-        if (!alive.expired()) on_time_learnt(std::move(answer));
-      }));
+      Done<v1::HelloResponse>(
+          lifetime_.guard([this](Result<v1::HelloResponse> answer) { on_time_learnt(std::move(answer)); })));
   hello->started = runtime_.now();
   hello->deadline = hello->started + options_.hello_timeout;
   hello->tried.assign(proxies_.size(), false);
@@ -80,7 +77,7 @@ CallId ClientCore::new_request_id(Call options, Done<v1::RequestId> done) {
     return 0;
   }
   return hello(v1::HelloRequest(), std::move(options),
-               [this, alive = std::weak_ptr(alive_), done = std::move(done)](Result<v1::HelloResponse> answer) mutable {
+               [this, alive = lifetime_.token(), done = std::move(done)](Result<v1::HelloResponse> answer) mutable {
                  if (!answer) return done(std::unexpected(std::move(answer).error()));
                  if (alive.expired()) return done(fail(ErrorCode::kCancelled, "the client is closed"));
                  if (!clock_.known()) {

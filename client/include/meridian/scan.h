@@ -85,6 +85,7 @@ class Scanner {
  private:
   // To the next entry, over pages; false at the end or after an error.
   bool advance();
+  bool advance_over_empty();
   std::shared_ptr<detail::ScanState> state_;
   ScanPage page_;
   std::size_t position_ = 0;

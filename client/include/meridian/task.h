@@ -10,7 +10,8 @@
 //   bool renamed = rename(client, "a", "b").get();
 //
 // After a co_await of one of the SDK's futures the coroutine runs on the client's thread: it must not
-// block there. Parameters of a coroutine should be values: a reference may be gone when it resumes.
+// block there. (g++ 12 cannot compile a braced list inside a co_await expression: build the vector on
+// the line before.) Parameters of a coroutine should be values: a reference may be gone when it resumes.
 #pragma once
 
 #include <condition_variable>

@@ -172,10 +172,10 @@ class ScanOptions {
     keys_only_ = keys_only;
     return *this;
   }
-  bool reverse() const { return reverse_; }
+  bool is_reverse() const { return reverse_; }
   std::uint64_t limit() const { return limit_; }
   std::uint32_t page_size() const { return page_size_; }
-  bool keys_only() const { return keys_only_; }
+  bool is_keys_only() const { return keys_only_; }
 
  private:
   bool reverse_ = false;

@@ -1,0 +1,72 @@
+#include "client/grpc/connection.h"
+
+#include <algorithm>
+#include <thread>
+
+namespace meridian::sdk::detail {
+
+namespace {
+thread_local bool t_on_client_thread = false;
+}
+
+bool on_client_thread() { return t_on_client_thread; }
+
+Error would_deadlock() {
+  return Error(ErrorCode::kFailedPrecondition,
+               "waiting on the client's own thread would never end: use then() or co_await there");
+}
+
+Connection::Connection(const ConnectOptions& options)
+    : loop_(std::make_shared<Loop>()), default_timeout_(std::max(options.timeout(), std::chrono::milliseconds(1))) {
+  client::Options core;
+  core.default_timeout = default_timeout_;
+  core.max_in_flight = options.max_in_flight();
+  core.inject_faults = options.inject_faults();
+  loop_->runtime.post([loop = loop_.get(), proxies = options.proxies(), core] {
+    t_on_client_thread = true;
+    loop->transport.emplace(loop->runtime);
+    loop->core.emplace(client::ClientCore::Deps{loop->runtime, *loop->transport, proxies, core});
+  });
+  loop_->runtime.start_thread();
+}
+
+Connection::~Connection() {
+  // Posts are run in order: the answers that shut_down() posts come before the end.
+  loop_->runtime.post([loop = loop_.get()] {
+    loop->core->shut_down();
+    loop->runtime.post([loop] {
+      loop->core.reset();
+      loop->transport.reset();
+      loop->runtime.stop();
+    });
+  });
+  if (!t_on_client_thread) {
+    loop_->runtime.join();
+    return;
+  }
+  // The last handle went in a callback. The loop goes on to the two posts above, and ends.
+  std::thread([loop = std::move(loop_)]() mutable {
+    loop->runtime.join();
+    loop.reset();
+  }).detach();
+}
+
+client::Call Connection::call_of(const CallOptions& options) const {
+  client::Call call;
+  const std::chrono::milliseconds timeout =
+      std::clamp(options.timeout().value_or(default_timeout_), std::chrono::milliseconds(1),
+                 std::chrono::milliseconds(std::chrono::hours(24 * 365)));
+  call.deadline = loop_->runtime.now() + timeout;
+  if (options.request_id()) call.id = to_proto(*options.request_id());
+  return call;
+}
+
+Future<RequestId> Connection::new_request_id(const CallOptions& options) {
+  return start<RequestId, v1::RequestId>(
+      options, true, [](v1::RequestId id) { return to_public(id); },
+      [](client::ClientCore& core, client::Call call, client::Done<v1::RequestId> done) {
+        return core.new_request_id(std::move(call), std::move(done));
+      });
+}
+
+}  // namespace meridian::sdk::detail

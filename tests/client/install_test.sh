@@ -1,0 +1,39 @@
+#!/usr/bin/env bash
+# The SDK as a user meets it: installed into an empty prefix, found with find_package and pkg-config, built with
+# Clang 19 and with g++ 12 under ASan, and run.
+#   install_test.sh BUILD_DIR [HOST:PORT]     of a cluster's proxy; without one: everything must be unavailable
+set -euo pipefail
+build=$(realpath "$1")
+proxy=("${@:2}")
+source=$(cd "$(dirname "$0")" && pwd)
+work=$(mktemp -d)
+trap 'rm -rf "$work"' EXIT
+
+cmake --install "$build" --component sdk --prefix "$work/sdk" >"$work/install.log" || { cat "$work/install.log"; exit 1; }
+
+echo "installed headers include only the standard library and each other"
+if grep -rhoE '#include [<"][^>"]+[>"]' "$work/sdk/include" | grep -vE '<(meridian/)?[a-z_]+(\.h)?>'; then exit 1; fi
+
+echo "the library exports meridian::sdk and nothing else"
+library=$(find "$work/sdk" -name 'libmeridian_client.so')
+if nm -DC --defined-only "$library" | grep -v 'meridian::sdk::'; then exit 1; fi
+
+build_and_run() {
+  local name=$1 cxx=$2 flags=$3
+  echo "$name: builds"
+  { cmake -S "$source/outside" -B "$work/$name" -D CMAKE_CXX_COMPILER="$cxx" -D CMAKE_CXX_FLAGS="$flags" \
+      -D CMAKE_PREFIX_PATH="$work/sdk" && cmake --build "$work/$name"; } >"$work/log" 2>&1 || { cat "$work/log"; exit 1; }
+  echo "$name: runs ${proxy[*]:-without a cluster}"
+  "$work/$name/outside" "${proxy[@]}"
+}
+gcc=$(command -v g++-12 || command -v g++)
+build_and_run clang clang++-19 "-O1"
+build_and_run gcc-asan "$gcc" "-O1 -g -fsanitize=address"
+build_and_run gcc-asan-O0 "$gcc" "-O0 -g -fsanitize=address"
+
+echo "pkg-config: builds and runs"
+export PKG_CONFIG_PATH
+PKG_CONFIG_PATH=$(dirname "$(find "$work/sdk" -name 'meridian-client.pc')")
+# shellcheck disable=SC2046
+"$gcc" -std=c++20 "$source/outside/main.cc" -o "$work/by-pkg-config" $(pkg-config --cflags --libs meridian-client)
+LD_LIBRARY_PATH=$(dirname "$library") "$work/by-pkg-config" "${proxy[@]}"
