@@ -1,0 +1,145 @@
+// What anybody may do to the port: a raw gRPC client that breaks the format, and bytes that are not gRPC at all.
+// Whatever comes, the offending stream is ended with a typed status and the server serves on.
+#include <arpa/inet.h>
+#include <grpcpp/create_channel.h>
+#include <grpcpp/health_check_service_interface.h>
+#include <gtest/gtest.h>
+#include <netinet/in.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "base/bytes.h"
+#include "base/grpc/frame.h"
+#include "base/grpc/link.grpc.pb.h"
+#include "tests/transport/harness.h"
+
+namespace meridian::test {
+namespace {
+
+using link::Batch;
+
+class RawClient : public testing::Test {
+ protected:
+  void SetUp() override { server_.serve(); }
+
+  // Sends one batch, reads to the end, and answers the stream's status.
+  grpc::Status send(const std::string& frames, std::vector<Batch>* answers = nullptr, int read = 1 << 30) {
+    grpc::ChannelArguments args;
+    args.SetMaxReceiveMessageSize(-1);
+    auto stub =
+        link::Link::NewStub(grpc::CreateCustomChannel(server_.address, grpc::InsecureChannelCredentials(), args));
+    grpc::ClientContext context;
+    context.set_deadline(std::chrono::system_clock::now() + 10s);
+    auto stream = stub->Open(&context);
+    Batch batch;
+    batch.set_frames(frames);
+    stream->Write(batch);
+    Batch answer;
+    for (int i = 0; i < read && stream->Read(&answer); ++i) {
+      if (answers != nullptr) answers->push_back(answer);
+    }
+    if (read != 1 << 30) stream->WritesDone();
+    return stream->Finish();
+  }
+  void expect_serving() {
+    End client;
+    EXPECT_EQ(client.call(server_.address, kEcho, "still there").value(), "still there");
+  }
+
+  End server_;
+};
+
+std::string frame(std::string_view body) {
+  std::string out;
+  put_string(out, body);
+  return out;
+}
+
+TEST_F(RawClient, IsRefusedWithInvalidArgumentWhenAFrameDoesNotParse) {
+  using namespace std::string_literals;
+  const std::string request = frame("\0\1\1\0\0hello"s);
+  for (const std::string& frames : {
+           frame(""),                                 // no kind
+           frame("\4\1"s),                            // unknown kind
+           frame("\0\1"s),                            // cut off after the id
+           frame("\0\1\1\0\5abc"s),                   // a trace longer than the frame
+           frame("\0\1\xff\xff\xff\xff\xff\1\0\0"s),  // a method beyond 32 bits
+           frame("\2\1an answer to a server"s),
+           "\x7f only a few bytes"s,                           // longer than the batch
+           "\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\1"s,  // a length that never ends
+           request + request + "\x01"s,                        // a good start does not help
+       }) {
+    const grpc::Status status = send(frames);
+    EXPECT_EQ(status.error_code(), grpc::INVALID_ARGUMENT) << testing::PrintToString(frames);
+    EXPECT_EQ(status.error_message(), "malformed frame");
+  }
+  expect_serving();
+}
+
+TEST_F(RawClient, IsAnsweredWhenItKeepsTheFormat) {
+  using namespace std::string_literals;
+  std::vector<Batch> answers;
+  const grpc::Status status = send(frame("\0\7\1\0\0hello"s), &answers, 1);
+  EXPECT_TRUE(status.ok()) << status.error_message();
+  ASSERT_EQ(answers.size(), 1u);
+  EXPECT_EQ(answers[0].frames(), frame("\2\7hello"s));
+}
+
+TEST_F(RawClient, IsRefusedWithResourceExhaustedWhenABatchIsTooLarge) {
+  const grpc::Status status = send(std::string(20u << 20, 'x'));
+  EXPECT_EQ(status.error_code(), grpc::RESOURCE_EXHAUSTED) << status.error_message();
+  expect_serving();
+}
+
+TEST_F(RawClient, MayTalkGarbageToThePort) {
+  for (const std::string& garbage : {std::string("GET / HTTP/1.1\r\n\r\n"), std::string(100'000, '\xff'),
+                                     "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n" + std::string(10'000, 'x'), std::string()}) {
+    const int fd = socket(AF_INET, SOCK_STREAM, 0);
+    sockaddr_in to = {};
+    to.sin_family = AF_INET;
+    to.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+    to.sin_port = htons(static_cast<std::uint16_t>(std::stoi(server_.address.substr(server_.address.rfind(':') + 1))));
+    ASSERT_EQ(connect(fd, reinterpret_cast<sockaddr*>(&to), sizeof to), 0);
+    (void)::send(fd, garbage.data(), garbage.size(), MSG_NOSIGNAL);
+    close(fd);
+  }
+  expect_serving();
+}
+
+TEST(Frames, SurviveARoundTrip) {
+  std::string bytes;
+  const MonoTime now(1'000'000);
+  link::append_frame(bytes, {.id = 300, .deadline = now + 5ms, .method = 7, .trace = "t", .payload = "p"}, now);
+  link::append_frame(bytes, {.id = 2, .method = 8, .kind = link::FrameKind::kOneWay, .payload = ""}, now);
+  link::append_frame(bytes, {.id = 3, .kind = link::FrameKind::kAnswer, .payload = std::string(1000, 'a')}, now);
+  const auto frames = link::parse_frames(bytes);
+  ASSERT_TRUE(frames);
+  ASSERT_EQ(frames->size(), 3u);
+  EXPECT_EQ((*frames)[0].id, 300u);
+  EXPECT_EQ((*frames)[0].remaining_us, 5000u);
+  EXPECT_EQ((*frames)[0].method, 7u);
+  EXPECT_EQ((*frames)[0].trace, "t");
+  EXPECT_EQ((*frames)[0].payload, "p");
+  EXPECT_EQ((*frames)[1].remaining_us, 0u);
+  EXPECT_EQ((*frames)[2].payload.size(), 1000u);
+  for (std::size_t cut = 1; cut < bytes.size(); ++cut) {
+    const auto partial = link::parse_frames(std::string_view(bytes).substr(0, cut));
+    EXPECT_TRUE(!partial || partial->size() < 3);
+  }
+}
+
+TEST(Frames, TurnAnErrorOfANewerVersionIntoAnUnknownOutcome) {
+  std::string bytes;
+  put_varint(bytes, 5);
+  put_varint(bytes, 1);
+  put_varint(bytes, 4711);
+  put_string(bytes, "something new");
+  const Error error = link::decode_error(bytes);
+  EXPECT_EQ(error.code(), ErrorCode::kUnknownOutcome);
+  EXPECT_EQ(error.retry_after_ms(), 5u);
+  EXPECT_NE(error.message().find("4711"), std::string::npos);
+  EXPECT_EQ(link::decode_error("").code(), ErrorCode::kUnknownOutcome);
+}
+
+}  // namespace
+}  // namespace meridian::test
