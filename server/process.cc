@@ -10,6 +10,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <chrono>
 #include <memory>
 
 #include "base/log.h"
@@ -43,6 +44,10 @@ std::uint16_t port_of(int fd) {
 }
 
 }  // namespace
+
+MonoTime process_now() {
+  return MonoTime(std::chrono::duration_cast<Duration>(std::chrono::steady_clock::now().time_since_epoch()).count());
+}
 
 void take_over_signals() {
   const sigset_t set = handled_signals();

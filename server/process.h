@@ -17,6 +17,9 @@ inline constexpr int kExitOk = 0;
 inline constexpr int kExitFailed = 1;
 inline constexpr int kExitUsage = 2;
 
+// The monotonic clock, for the main thread, which has no Runtime.
+MonoTime process_now();
+
 enum class ProcessEvent { kTerminate, kChildEnded, kTimeout };
 
 // Blocks SIGTERM, SIGINT, SIGHUP and SIGCHLD in this thread and all it will start, so that wait_for_event()

@@ -1,0 +1,101 @@
+// What nodes and proxies have in common: the loop's thread, transport, gRPC server, HTTP and metrics.
+// Used from the main thread, but for what says otherwise.
+#pragma once
+
+#include <atomic>
+#include <functional>
+#include <future>
+#include <memory>
+#include <string>
+#include <type_traits>
+#include <vector>
+
+#include "base/asio_runtime.h"
+#include "base/grpc/grpc_server.h"
+#include "base/grpc/grpc_transport.h"
+#include "base/metrics.h"
+#include "base/task.h"
+#include "server/config.h"
+#include "server/http_server.h"
+
+namespace meridian::server {
+
+class Front {
+ public:
+  struct Options {
+    std::string name;  // "n1", or empty
+    std::string role;  // "node", "proxy"
+    std::string listen;
+    std::string advertise;
+    std::string http;
+    std::string region;
+    std::string latency;
+    std::vector<std::string> latency_peers;
+    std::size_t frame_bytes = 16 << 20;
+    std::shared_ptr<BlockingPool> pool;
+  };
+
+  // Probes the ports, starts the loop and makes the transport; nothing listens yet.
+  static Result<std::unique_ptr<Front>> start(Options options);
+  // The loop ends if it has not; then the transport goes.
+  ~Front();
+
+  Runtime& runtime() { return runtime_; }
+  GrpcTransport& transport() { return *transport_; }
+  Metrics& metrics() { return metrics_; }
+  const Address& address() const { return address_; }
+
+  // not_ready: on HTTP's threads; what keeps it from serving, or empty.
+  Result<> listen(std::vector<std::shared_ptr<grpc::Service>> services, std::function<std::string()> not_ready);
+  // From now on /readyz and gRPC's health say no.
+  void drain();
+  // Answers what is in flight, for so long, then ends the loop. Nothing runs on it afterwards.
+  void stop(Duration grace);
+
+  // Runs f on the loop and waits for it. Not from the loop; not after stop().
+  template <class F>
+  std::invoke_result_t<F> on_loop(F f) {
+    std::promise<std::invoke_result_t<F>> promise;
+    auto future = promise.get_future();
+    runtime_.post([&] {
+      if constexpr (std::is_void_v<std::invoke_result_t<F>>) {
+        f();
+        promise.set_value();
+      } else {
+        promise.set_value(f());
+      }
+    });
+    return future.get();
+  }
+  // Runs a task on the loop and waits for its result, at most for so long; nullopt: it goes on.
+  template <class T>
+  std::optional<T> await(std::function<Task<T>()> make, std::optional<Duration> timeout = {}) {
+    auto promise = std::make_shared<std::promise<T>>();
+    auto future = promise->get_future();
+    runtime_.post([this, promise, make = std::move(make)] { spawn(runtime_, deliver<T>(make, promise)); });
+    if (timeout && future.wait_for(*timeout) != std::future_status::ready) return std::nullopt;
+    return future.get();
+  }
+
+ private:
+  explicit Front(Options options);
+  template <class T>
+  static Task<void> deliver(std::function<Task<T>()> make, std::shared_ptr<std::promise<T>> promise) {
+    promise->set_value(co_await make());
+  }
+  void register_process_metrics();
+
+  const Options options_;
+  Address listen_;
+  Address address_;
+  Metrics metrics_;
+  AsioRuntime runtime_;
+  std::unique_ptr<GrpcTransport> transport_;
+  std::unique_ptr<GrpcServer> server_;
+  std::unique_ptr<HttpServer> http_;
+  std::shared_ptr<void> process_metrics_;
+  std::atomic<bool> draining_{false};
+  bool stopped_ = false;
+};
+
+}  // namespace meridian::server
