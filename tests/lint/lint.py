@@ -53,7 +53,7 @@ CORES = ("raft", "txn")
 
 # Where the real world is touched; everywhere else time, threads and chance come from Runtime.
 REAL_WORLD = ("base/asio_runtime.", "base/posix_file.", "base/blocking_pool.", "base/grpc/", "client/grpc/", "server/",
-              "tools/", "tests/process/", "tests/transport/", "tests/server/", "tests/soak/")
+              "tools/", "tests/process/", "tests/transport/", "tests/server/", "tests/client/", "tests/soak/")
 BANNED = [
     ("wall-clock", r"\b\w+_clock::now\b|\b(?:clock_gettime|gettimeofday)\s*\(|\btime\s*\((?:nullptr|NULL|0)\)"),
     ("sleep", r"std::this_thread::sleep_|(?<![\w.>:])(?:::)?(?:u|nano|clock_nano)?sleep\s*\("),
@@ -62,7 +62,7 @@ BANNED = [
     ("environment", r"\b(?:secure_)?getenv\b"),
     ("timer", r"\b(?:steady|system|high_resolution|deadline)_timer\b"),
 ]
-NO_SLEEP_EVEN_IN = ("tests/transport/", "tests/server/")
+NO_SLEEP_EVEN_IN = ("tests/transport/", "tests/server/", "tests/client/")
 
 MAX_LINES = {".cc": 700, ".cpp": 700, ".py": 700, ".sh": 700, ".proto": 700, ".h": 250}
 MAX_FUNCTION = 70
