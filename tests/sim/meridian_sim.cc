@@ -24,6 +24,7 @@ struct Arguments {
   int jobs = 1;
   unsigned seed_timeout_s = 120;
   double minutes = 0;
+  LogLevel print_log = LogLevel::kOff;
   bool twice = false, expect_failure = false, verbose = false;
 };
 
@@ -48,6 +49,7 @@ void print_counts(const char* what, const std::map<std::string, std::uint64_t>& 
 bool run_seed(const Arguments& arguments, const Scenario& scenario, std::uint64_t seed, bool full) {
   RunOptions options = scenario.draw(seed);
   options.bug = arguments.bug;
+  options.print_log = arguments.print_log;
   if (full) std::printf("%s\n", options.to_string().c_str());
   RunResult result = run(options);
   if (result.ok() && arguments.twice) {
@@ -142,6 +144,8 @@ int main(int argc, char** argv) {
   app.add_option("--minutes", arguments.minutes, "Virtual minutes under faults, instead of a number of operations");
   app.add_option("--bug", arguments.bug, "Switch a deliberate bug on (builds with MERIDIAN_DELIBERATE_BUGS)");
   app.add_option("--history", arguments.history, "Write the history of --seed to this file");
+  std::string log = "off";
+  app.add_option("--log", log, "Print the nodes' log from this level on: debug, info, warning, error, off");
   app.add_flag("--twice", arguments.twice, "Run each seed twice and compare the hashes");
   app.add_flag("--expect-failure", arguments.expect_failure, "Exit with 0 if some seed failed, else with 1");
   app.add_flag("-v,--verbose", arguments.verbose, "A line for each seed of a sweep");
@@ -154,6 +158,12 @@ int main(int argc, char** argv) {
     std::fprintf(stderr, "--seeds %s is not A..B\n", arguments.seeds.c_str());
     return kUsage;
   }
+  const Result<LogLevel> level = parse_log_level(log);
+  if (!level) {
+    std::fprintf(stderr, "--log: %s\n", level.error().to_string().c_str());
+    return kUsage;
+  }
+  arguments.print_log = *level;
 #ifndef MERIDIAN_DELIBERATE_BUGS
   if (!arguments.bug.empty()) {
     std::fprintf(stderr, "--bug %s: this build has no deliberate bugs\n", arguments.bug.c_str());

@@ -1,5 +1,7 @@
 #include "tests/sim/run.h"
 
+#include <algorithm>
+
 #include <fmt/format.h>
 
 #include "base/log.h"
@@ -17,11 +19,31 @@ constexpr std::uint64_t kProgress = 30;          // operations that must be answ
 constexpr std::int64_t kFinishUs = 300'000'000;  // for the operations that are still missing then
 constexpr std::int64_t kIdleUs = 60'000'000;     // longer than any operation with all its repetitions
 
+// The process's log, for as long as it lives: with virtual times, and warnings among the last events.
+class SimLog {
+ public:
+  SimLog(SimWorld& world, LogLevel print) {
+    set_log_level(std::min(print, LogLevel::kWarning));
+    set_log_clock([&world] { return WallTime(SimClocks::kEpochUs + world.now()); });
+    set_log_sink([&world, print](const LogRecord& record) {
+      const std::string text = format_log_text(record);
+      const std::string who = world.running() != nullptr ? world.running()->name : "world";
+      if (record.level >= print) fmt::print(stderr, "{:>12.6f} {:<10} {}\n", world.now() / 1e6, who, text);
+      if (record.level >= LogLevel::kWarning) world.remark(who + ": " + text);
+    });
+  }
+  ~SimLog() {
+    set_log_sink(nullptr);
+    set_log_clock(nullptr);
+  }
+};
+
 class Run {
  public:
   explicit Run(const RunOptions& options)
       : options_(options),
         world_(options.seed),
+        log_(world_, options.print_log),
         faults_(world_, options.bug),
         cluster_(world_, options_),
         workload_(world_, cluster_, options_, result_.history),
@@ -121,6 +143,7 @@ class Run {
   const RunOptions options_;
   RunResult result_;
   SimWorld world_;
+  SimLog log_;
   SimFaults faults_;
   SimCluster cluster_;
   RegisterWorkload workload_;

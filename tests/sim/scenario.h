@@ -5,6 +5,7 @@
 #include <string>
 #include <vector>
 
+#include "base/log.h"
 #include "base/result.h"
 #include "tests/sim/sim_runtime.h"
 #include "tests/sim/sim_transport.h"
@@ -14,7 +15,8 @@ namespace meridian::sim {
 struct RunOptions {
   std::uint64_t seed = 0;
   std::string scenario;
-  std::string bug;  // a deliberate one; empty: none
+  std::string bug;                      // a deliberate one; empty: none
+  LogLevel print_log = LogLevel::kOff;  // of the nodes, to standard error
 
   int nodes = 3, regions = 1, proxies = 1, clients = 1, slots = 1, keys = 1;
   std::uint64_t operations = 1000;

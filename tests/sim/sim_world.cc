@@ -186,6 +186,10 @@ void SimWorld::trace(Trace entry) {
 
 void SimWorld::note(std::string line) {
   mix_in(hash_bytes(line));
+  remark(std::move(line));
+}
+
+void SimWorld::remark(std::string line) {
   trace({now_, running_ != nullptr ? running_->id : 0, EventKind::kWorld, 0, std::move(line)});
 }
 

@@ -74,8 +74,9 @@ class SimWorld {
   std::uint64_t events_run() const { return events_run_; }
   Actor* running() const { return running_; }
 
-  // A line in the ring of last events that a failure prints.
+  // A line in the ring of last events that a failure prints; remark() leaves it out of the hash.
   void note(std::string line);
+  void remark(std::string line);
   std::vector<std::string> last_events() const;
 
  private:
