@@ -11,7 +11,7 @@ namespace meridian::link {
 ClientStream::ClientStream(Deps deps)
     : deps_(std::move(deps)),
       stub_(Link::NewStub(deps_.channel)),
-      outbox_(deps_.runtime, deps_.batch_bytes),
+      outbox_(deps_.runtime, deps_.batch_bytes, /*writing=*/false),
       intake_(deps_.intake_bytes) {}
 
 void ClientStream::start() {
@@ -67,7 +67,7 @@ void ClientStream::on_read(bool ok) {
   const std::size_t bytes = batch->bytes.size();
   deps_.gate->post([self = shared_from_this(), bytes, batch = std::move(batch)] {
     self->deps_.listener->on_batch(*self, *batch);
-    if (self->intake_.resume(bytes, 0)) self->read();
+    self->intake_.resume(bytes, 0, [&] { self->read(); });
   });
   if (intake_.read_on(bytes, 0)) read();
 }

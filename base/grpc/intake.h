@@ -41,11 +41,13 @@ class Intake {
     paused_ = !closed_ && (unhandled_ > limit_ || elsewhere > limit_);
     return !paused_;
   }
-  // True: the caller must start the next read now.
-  bool resume(std::size_t handled, std::size_t elsewhere) {
+  // Starts the next read if it was paused and need not be any more. Inside the lock: after close() there is no read
+  // under way that its caller does not know of.
+  template <class Read>
+  void resume(std::size_t handled, std::size_t elsewhere, Read read) {
     std::lock_guard lock(mutex_);
     unhandled_ -= handled;
-    return unhandled_ <= limit_ && elsewhere <= limit_ && std::exchange(paused_, false);
+    if (unhandled_ <= limit_ && elsewhere <= limit_ && std::exchange(paused_, false)) read();
   }
   // Never pauses again. True: it was paused.
   bool close() {

@@ -21,7 +21,9 @@ class Outbox {
  public:
   enum class Next { kNothing, kWrite, kEnd };
 
-  Outbox(const Runtime& runtime, std::size_t batch_bytes) : runtime_(runtime), batch_bytes_(batch_bytes) {}
+  // writing: a write is out from the start; written() is to be called when it has ended.
+  Outbox(const Runtime& runtime, std::size_t batch_bytes, bool writing)
+      : runtime_(runtime), batch_bytes_(batch_bytes), writing_(writing) {}
 
   // Takes the frames; false after the end, when they are left as they are.
   bool push(std::vector<OutFrame>& frames);
@@ -57,7 +59,7 @@ class Outbox {
   bool ending_ = false;
   bool dropping_ = false;
   bool ended_ = false;
-  bool writing_ = false;
+  bool writing_;
   std::uint64_t last_taken_ = 0;
   std::vector<std::uint64_t> expired_;
 

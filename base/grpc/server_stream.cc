@@ -22,7 +22,8 @@ bool only_calls(const InBatch& batch) {
 ServerStream::ServerStream(std::shared_ptr<Dispatcher> dispatcher, std::shared_ptr<StreamRegistry> registry)
     : dispatcher_(std::move(dispatcher)),
       registry_(std::move(registry)),
-      outbox_(dispatcher_->runtime, dispatcher_->options.batch_bytes),
+      // The initial metadata counts as a write: another thread's abort() must not finish the stream before it.
+      outbox_(dispatcher_->runtime, dispatcher_->options.batch_bytes, /*writing=*/true),
       intake_(dispatcher_->options.intake_bytes) {}
 
 void ServerStream::accept(Link::AsyncService& service, grpc::ServerCompletionQueue* queue) {
@@ -35,16 +36,24 @@ void ServerStream::on_accepted(bool ok) {
   if (const auto zone = metadata.find(kZoneKey); zone != metadata.end()) {
     zone_.assign(zone->second.data(), zone->second.size());
   }
-  if (!registry_->accepted(shared_from_this())) return end_now(Ending::kDraining);
+  if (!registry_->accepted(shared_from_this())) {
+    ending_ = Ending::kDraining;
+    outbox_.end_now();
+    return act(outbox_.written(outgoing_.mutable_frames()));
+  }
   context_.AddInitialMetadata(kVersionKey, kVersion);
   stream_.SendInitialMetadata(metadata_op_.start(shared_from_this()));
 }
 
 void ServerStream::on_metadata_sent(bool ok) {
-  if (!ok) return end_now(Ending::kPeerClosed);
-  outbox_.open();
-  read();
-  act(outbox_.next(outgoing_.mutable_frames()));
+  if (ok) {
+    outbox_.open();
+    read();
+  } else {
+    reads_over_ = true;
+    outbox_.end_now();
+  }
+  act(outbox_.written(outgoing_.mutable_frames()));
 }
 
 void ServerStream::read() { stream_.Read(&incoming_, read_op_.start(shared_from_this())); }
@@ -70,7 +79,7 @@ void ServerStream::on_read(bool ok) {
   const std::size_t bytes = batch->bytes.size();
   const bool posted = dispatcher_->gate->post([self = shared_from_this(), bytes, batch = std::move(batch)] {
     self->dispatch(*batch);
-    if (self->intake_.resume(bytes, self->outbox_.waiting_bytes())) self->read();
+    self->intake_.resume(bytes, self->outbox_.waiting_bytes(), [&] { self->read(); });
   });
   if (!posted) return end_now(Ending::kDraining);
   if (intake_.read_on(bytes, outbox_.waiting_bytes())) read();
@@ -80,7 +89,7 @@ void ServerStream::on_written(bool ok) {
   if (ok || reads_over_) {
     if (!ok) outbox_.end_now();
     act(outbox_.written(outgoing_.mutable_frames()));
-    if (!reads_over_ && intake_.resume(0, outbox_.waiting_bytes())) read();
+    if (!reads_over_) intake_.resume(0, outbox_.waiting_bytes(), [this] { read(); });
     return;
   }
   write_failed_ = true;

@@ -1,4 +1,8 @@
+#include <arpa/inet.h>
 #include <gtest/gtest.h>
+#include <netinet/in.h>
+#include <sys/socket.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <thread>
@@ -185,6 +189,45 @@ TEST(GrpcTransport, IsBusyWhenTooMuchWaits) {
   }
   EXPECT_EQ(busy, 11);  // nine fit, with their overhead
   EXPECT_TRUE(client.call(server.address, kEcho, "again"));
+}
+
+TEST(GrpcTransport, StopsReadingWhileTheLoopIsBehindAndGoesOnAfterwards) {
+  End server({.intake_bytes = 200'000});
+  server.serve();
+  End client({.queue_bytes = 1'000'000});
+  ASSERT_TRUE(client.call(server.address, kEcho, "connect"));
+  std::promise<void> release;
+  server.runtime().post([released = release.get_future().share()] { released.wait(); });
+  // What is in neither end's memory is in the kernel's and in HTTP/2's window: some megabytes, not these 300.
+  std::vector<std::future<Result<std::string>>> answers;
+  bool busy = false;
+  for (int i = 0; i < 3'000 && !busy; ++i) {
+    answers.push_back(client.start_call(server.address, kEcho, std::string(100'000, 'x')));
+    busy = answers.back().wait_for(1ms) == std::future_status::ready;
+  }
+  EXPECT_TRUE(busy);
+  release.set_value();
+  std::size_t answered = 0;
+  for (auto& answer : answers) answered += answer.get().has_value();
+  EXPECT_EQ(answered, answers.size() - 1);
+}
+
+TEST(GrpcTransport, GivesUpOnAPeerThatAcceptsAndSaysNothing) {
+  const int fd = socket(AF_INET, SOCK_STREAM, 0);
+  sockaddr_in name = {};
+  name.sin_family = AF_INET;
+  name.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+  socklen_t length = sizeof name;
+  ASSERT_EQ(bind(fd, reinterpret_cast<sockaddr*>(&name), sizeof name), 0);
+  ASSERT_EQ(listen(fd, 10), 0);
+  ASSERT_EQ(getsockname(fd, reinterpret_cast<sockaddr*>(&name), &length), 0);
+  End client({.connect_timeout = 100ms});
+  const MonoTime start = client.runtime().now();
+  const auto result = client.call("127.0.0.1:" + std::to_string(ntohs(name.sin_port)), kEcho, "");
+  EXPECT_EQ(code_of(result), ErrorCode::kUnavailable);
+  EXPECT_GE(client.runtime().now() - start, 90ms);
+  EXPECT_LT(client.runtime().now() - start, 2s);
+  close(fd);
 }
 
 TEST(GrpcTransport, InjectsLatencyBothWaysAndKeepsTheOrder) {

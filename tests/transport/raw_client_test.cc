@@ -2,7 +2,7 @@
 // Whatever comes, the offending stream is ended with a typed status and the server serves on.
 #include <arpa/inet.h>
 #include <grpcpp/create_channel.h>
-#include <grpcpp/health_check_service_interface.h>
+#include <grpcpp/impl/codegen/client_unary_call.h>
 #include <gtest/gtest.h>
 #include <netinet/in.h>
 #include <sys/socket.h>
@@ -89,6 +89,24 @@ TEST_F(RawClient, IsRefusedWithResourceExhaustedWhenABatchIsTooLarge) {
   const grpc::Status status = send(std::string(20u << 20, 'x'));
   EXPECT_EQ(status.error_code(), grpc::RESOURCE_EXHAUSTED) << status.error_message();
   expect_serving();
+}
+
+TEST_F(RawClient, FindsTheHealthService) {
+  auto channel = grpc::CreateChannel(server_.address, grpc::InsecureChannelCredentials());
+  const auto check = [&] {
+    const grpc::internal::RpcMethod method("/grpc.health.v1.Health/Check", grpc::internal::RpcMethod::NORMAL_RPC);
+    grpc::ClientContext context;
+    grpc::ByteBuffer request(nullptr, 0), response;
+    const grpc::Status status = grpc::internal::BlockingUnaryCall<grpc::ByteBuffer, grpc::ByteBuffer>(
+        channel.get(), method, &context, request, &response);
+    EXPECT_TRUE(status.ok()) << status.error_message();
+    grpc::Slice slice;
+    EXPECT_TRUE(response.DumpToSingleSlice(&slice).ok());
+    return std::string(reinterpret_cast<const char*>(slice.begin()), slice.size());
+  };
+  EXPECT_EQ(check(), "\x08\x01");  // SERVING
+  server_.server().set_serving(false);
+  EXPECT_EQ(check(), "\x08\x02");
 }
 
 TEST_F(RawClient, MayTalkGarbageToThePort) {
