@@ -86,6 +86,8 @@ void ClientCore::attempt(CallId id) {
     Error error = call.last_error ? *call.last_error : Error(ErrorCode::kDeadlineExceeded, "the deadline has passed");
     return finish(id, conclusion(call, std::move(error), true));
   }
+  // Nobody has seen the id, and when it is received at last it should not be one that is being forgotten.
+  if (call.id && call.own_id && !call.maybe_received && clock_.age(*call.id, now) > kRequestWindow / 2) call.id.reset();
   if (call.kind == CallKind::kMutation && !call.id) {
     if (!clock_.known()) return park(id);
     call.id = clock_.next(client_number(), now);
@@ -176,7 +178,7 @@ void ClientCore::on_attempt_failed(CallId id, ProxySet::Index proxy, Error error
   }
   const bool once_only = call.kind == CallKind::kOnce && call.maybe_received;
   // The cluster no longer remembers the id: it would only repeat that nothing is known.
-  const bool forgotten = call.maybe_received && call.id && clock_.is_past_window(*call.id, runtime_.now());
+  const bool forgotten = call.maybe_received && call.id && clock_.age(*call.id, runtime_.now()) > kRequestWindow;
   if (once_only || forgotten || verdict.next == NextStep::kStop) {
     return finish(id, conclusion(call, std::move(error), false));
   }

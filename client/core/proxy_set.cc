@@ -17,6 +17,7 @@ ProxySet::ProxySet(std::vector<Address> proxies, Options options) : options_(opt
 }
 
 ProxySet::Index ProxySet::pick(const std::vector<bool>& tried, std::uint64_t random) const {
+  if (proxies_.size() == 1) return 0;
   std::vector<Index> candidates;
   for (Index i = 0; i < proxies_.size(); ++i) {
     if (!proxies_[i].down && !tried[i]) candidates.push_back(i);

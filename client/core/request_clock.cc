@@ -31,8 +31,8 @@ v1::RequestId RequestClock::next(std::uint64_t client, MonoTime now) {
   return id;
 }
 
-bool RequestClock::is_past_window(const v1::RequestId& id, MonoTime now) const {
-  return known_ && estimate(now) - WallTime(static_cast<std::int64_t>(id.time_us())) > kRequestWindow;
+Duration RequestClock::age(const v1::RequestId& id, MonoTime now) const {
+  return known_ ? estimate(now) - WallTime(static_cast<std::int64_t>(id.time_us())) : Duration(0);
 }
 
 }  // namespace meridian::client

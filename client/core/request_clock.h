@@ -27,8 +27,8 @@ class RequestClock {
   // client: drawn at random once, not 0. Requires: known().
   v1::RequestId next(std::uint64_t client, MonoTime now);
 
-  // Whether the cluster may have forgotten the id. False while no time is known.
-  bool is_past_window(const v1::RequestId& id, MonoTime now) const;
+  // Past kRequestWindow the cluster may have forgotten the id. Zero while no time is known.
+  Duration age(const v1::RequestId& id, MonoTime now) const;
 
  private:
   bool known_ = false;

@@ -1,6 +1,8 @@
 #include "client/grpc/connection.h"
 
 #include <algorithm>
+#include <cstdio>
+#include <cstdlib>
 #include <thread>
 
 namespace meridian::sdk::detail {
@@ -14,6 +16,11 @@ bool on_client_thread() { return t_on_client_thread; }
 Error would_deadlock() {
   return Error(ErrorCode::kFailedPrecondition,
                "waiting on the client's own thread would never end: use then() or co_await there");
+}
+
+void die_of_deadlock() {
+  std::fprintf(stderr, "meridian: Task::get() on the client's own thread would never end: co_await it there\n");
+  std::abort();
 }
 
 Connection::Connection(const ConnectOptions& options)

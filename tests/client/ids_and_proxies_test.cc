@@ -100,6 +100,18 @@ TEST_F(ClientCoreTest, AnIdTheClusterHasForgottenIsNotAskedForAgain) {
   EXPECT_EQ(transport.attempts.size(), 1u);
 }
 
+TEST_F(ClientCoreTest, AnIdThatNobodySawIsMadeAgainBeforeItGrowsOld) {
+  make_core({"p1"});
+  put();
+  transport.take_down("p1");
+  auto written = begin_put(within(minutes(60)));
+  world.run_for(20 * 60'000'000LL);
+  transport.bring_back("p1");
+  transport.attempts.clear();
+  ASSERT_TRUE(finish(written));
+  EXPECT_LT(transport.time() - id_of(0).time_us(), 301'000'000u);
+}
+
 TEST_F(ClientCoreTest, HandsOutIdsForLaterUse) {
   make_core({"p1"});
   auto made = std::make_shared<std::optional<Result<v1::RequestId>>>();

@@ -29,7 +29,6 @@ build_and_run() {
 gcc=$(command -v g++-12 || command -v g++)
 build_and_run clang clang++-19 "-O1"
 build_and_run gcc-asan "$gcc" "-O1 -g -fsanitize=address"
-build_and_run gcc-asan-O0 "$gcc" "-O0 -g -fsanitize=address"
 
 echo "pkg-config: builds and runs"
 export PKG_CONFIG_PATH

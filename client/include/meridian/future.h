@@ -27,6 +27,7 @@ namespace detail {
 // True on the thread of any client. Defined in the library.
 bool on_client_thread();
 Error would_deadlock();
+[[noreturn]] void die_of_deadlock();
 
 // What a Future and the call behind it share. Set once, taken once.
 template <class T>

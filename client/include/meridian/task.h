@@ -10,8 +10,10 @@
 //   bool renamed = rename(client, "a", "b").get();
 //
 // After a co_await of one of the SDK's futures the coroutine runs on the client's thread: it must not
-// block there. (g++ 12 cannot compile a braced list inside a co_await expression: build the vector on
-// the line before.) Parameters of a coroutine should be values: a reference may be gone when it resumes.
+// block there. Parameters of a coroutine should be values: a reference may be gone when it resumes.
+//
+// g++ 12 miscompiles `c ? co_await a() : b` (temporaries are destroyed twice; write an if), and does not
+// compile a braced list inside a co_await expression (name the vector on the line before).
 #pragma once
 
 #include <condition_variable>
@@ -91,6 +93,7 @@ class Latch {
   }
   void wait() {
     std::unique_lock lock(mutex_);
+    if (!set_ && on_client_thread()) die_of_deadlock();
     condition_.wait(lock, [this] { return set_; });
   }
 
@@ -134,7 +137,8 @@ class [[nodiscard]] Task {
   }
 
   // Runs it here until its first real wait, then waits for its end. Not on the client's own thread
-  // (in a callback or after a co_await): that would wait for itself; co_await it there.
+  // (in a callback or after a co_await), which would wait for itself: that ends the process with a
+  // message. co_await it there.
   T get() && {
     auto done = std::make_shared<detail::Latch>();
     run(handle_, done);
