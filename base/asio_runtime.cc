@@ -9,6 +9,7 @@
 #include <atomic>
 #include <cerrno>
 #include <map>
+#include <optional>
 #include <random>
 #include <thread>
 #include <unordered_map>
@@ -105,7 +106,7 @@ class AsioRuntime::Impl {
   std::map<std::pair<MonoTime, TimerId>, Callback> timers_;
   std::unordered_map<TimerId, MonoTime> timer_times_;
   TimerId last_timer_ = 0;
-  asio::posix::stream_descriptor timer_fd_;
+  std::optional<asio::posix::stream_descriptor> timer_fd_;  // gone before the context it belongs to
   // What the kernel's timer is set to; may be earlier than the first timer when that was cancelled.
   MonoTime armed_ = MonoTime::max();
 
@@ -140,10 +141,10 @@ class LoopExecutor {
 
 }  // namespace
 
-AsioRuntime::Impl::Impl(Options options) : options_(std::move(options)), timer_fd_(*io_) {
+AsioRuntime::Impl::Impl(Options options) : options_(std::move(options)), timer_fd_(std::in_place, *io_) {
   const int fd = timerfd_create(CLOCK_BOOTTIME, TFD_NONBLOCK | TFD_CLOEXEC);
   CHECK(fd >= 0);
-  timer_fd_.assign(fd);
+  timer_fd_->assign(fd);
   wait_for_timer();
 }
 
@@ -154,7 +155,7 @@ AsioRuntime::Impl::~Impl() {
     thread_.join();
   }
   drop_everything();  // a loop that never ran
-  timer_fd_.close();
+  timer_fd_.reset();
   work_.reset();
   // Before the members that frames of pending socket operations may use on their way out.
   io_.reset();
@@ -234,14 +235,14 @@ void AsioRuntime::Impl::arm(MonoTime when) {
   const std::int64_t us = std::max<std::int64_t>(when.us(), 1);  // zero would disarm it
   spec.it_value.tv_sec = us / 1'000'000;
   spec.it_value.tv_nsec = us % 1'000'000 * 1000;
-  CHECK(timerfd_settime(timer_fd_.native_handle(), TFD_TIMER_ABSTIME, &spec, nullptr) == 0);
+  CHECK(timerfd_settime(timer_fd_->native_handle(), TFD_TIMER_ABSTIME, &spec, nullptr) == 0);
 }
 
 void AsioRuntime::Impl::wait_for_timer() {
-  timer_fd_.async_wait(asio::posix::stream_descriptor::wait_read, [this](boost::system::error_code error) {
+  timer_fd_->async_wait(asio::posix::stream_descriptor::wait_read, [this](boost::system::error_code error) {
     if (error) return;
     std::uint64_t expirations = 0;
-    const ssize_t n = ::read(timer_fd_.native_handle(), &expirations, sizeof expirations);
+    const ssize_t n = ::read(timer_fd_->native_handle(), &expirations, sizeof expirations);
     CHECK(n == sizeof expirations || errno == EAGAIN || errno == EINTR);
     fire_timers();
     if (!stopping_) wait_for_timer();
