@@ -1,5 +1,6 @@
 #include "server/rocks/rocks_engine.h"
 
+#include <atomic>
 #include <mutex>
 #include <utility>
 
@@ -7,6 +8,8 @@
 #include <rocksdb/db.h>
 #include <rocksdb/env.h>
 
+#include "base/fault.h"
+#include "base/keys.h"
 #include "server/rocks/counting_cache.h"
 #include "server/rocks/rocks_iterator.h"
 #include "server/rocks/rocks_options.h"
@@ -35,9 +38,6 @@ const rocksdb::Snapshot* to_rocks(const EngineSnapshot* snapshot) {
 Result<rocksdb::WriteBatch> to_rocks(const WriteBatch& batch) {
   rocksdb::WriteBatch out(batch.bytes() + 16 * batch.ops().size() + 16);
   for (const auto& op : batch.ops()) {
-    if (op.kind != WriteBatch::Op::Kind::kDeleteRange && op.key >= last_key_bound()) {
-      return fail(ErrorCode::kInvalidArgument, "a key starts with sixteen 0xff bytes");
-    }
     rocksdb::Status status;
     switch (op.kind) {
       case WriteBatch::Op::Kind::kPut: status = out.Put(op.key, op.value); break;
@@ -52,6 +52,11 @@ Result<rocksdb::WriteBatch> to_rocks(const WriteBatch& batch) {
   }
   return out;
 }
+
+constexpr int kFlushAttempts = 5;
+
+// Behind every key of the port: no range reaches it.
+std::string marker_key() { return std::string(last_key_bound()) + "flush"; }
 
 class RocksEngine final : public Engine {
  public:
@@ -80,23 +85,39 @@ class RocksEngine final : public Engine {
   std::unique_ptr<EngineSnapshot> snapshot() override { return std::make_unique<RocksSnapshot>(db_); }
 
   Result<> write(const WriteBatch& batch, MayBlock may_block) override {
-    ASSIGN_OR_RETURN(rocksdb::WriteBatch rocks_batch, to_rocks(batch));
-    rocksdb::WriteOptions write;
-    write.disableWAL = true;
-    write.no_slowdown = may_block == MayBlock::kNo;
-    auto status = db_->Write(write, &rocks_batch);
-    if (status.IsNoSpace() && may_block == MayBlock::kYes && resume()) status = db_->Write(write, &rocks_batch);
-    return to_result(status, "write");
+    for (const auto& op : batch.ops()) {
+      if (op.kind == WriteBatch::Op::Kind::kDeleteRange || op.key < last_key_bound()) continue;
+      return fail(ErrorCode::kInvalidArgument, "a key starts with sixteen 0xff bytes");
+    }
+    return write_unchecked(batch, may_block);
   }
 
+  // Flush() of RocksDB 7.8 says OK without having waited for it while the error of an earlier attempt to recover
+  // from a full disk lingers (facebook/rocksdb#8046); the log would then be cut too early. So a marker is written
+  // behind all else, and what says that all else is durable is that the marker is found on disk: a flush is a
+  // prefix of the writes. Resuming clears that error.
   Result<> flush() override {
-    rocksdb::FlushOptions flush;
-    flush.wait = true;
-    // Waiting until a flush stalls no one could take for ever under load; writers have their pool.
-    flush.allow_write_stall = true;
-    auto status = db_->Flush(flush);
-    if (status.IsNoSpace() && resume()) status = db_->Flush(flush);
-    return to_result(status, "flush");
+    const std::uint64_t target = db_->GetLatestSequenceNumber();
+    if (target <= durable_sequence_.load()) return {};
+    std::string marker;
+    append_u64(marker, target);
+    WriteBatch batch;
+    batch.put(marker_key(), marker);
+    RETURN_IF_ERROR(write_unchecked(batch, MayBlock::kYes));
+    for (int attempt = 0; attempt < kFlushAttempts; ++attempt) {
+      RETURN_IF_ERROR(flush_once());
+      ASSIGN_OR_RETURN(const auto persisted, get_persisted(marker_key()));
+      if (!persisted || *persisted < marker) {
+        resume();
+        continue;
+      }
+      if (attempt > 0) PROBE("rocks.flush_again");
+      // With the marker's own number: if that is still the latest next time, nothing was written.
+      std::uint64_t before = durable_sequence_.load();
+      while (before <= target && !durable_sequence_.compare_exchange_weak(before, target + 1)) continue;
+      return {};
+    }
+    return fail(ErrorCode::kIo, "a flush did not reach the disk, although it was said to have");
   }
 
   Result<ExportedFiles> export_ranges(const std::vector<KeyRange>& ranges, const EngineSnapshot& snapshot,
@@ -137,6 +158,26 @@ class RocksEngine final : public Engine {
     return fail(to_error(status, "read"));
   }
 
+  Result<> write_unchecked(const WriteBatch& batch, MayBlock may_block) {
+    ASSIGN_OR_RETURN(rocksdb::WriteBatch rocks_batch, to_rocks(batch));
+    rocksdb::WriteOptions write;
+    write.disableWAL = true;
+    write.no_slowdown = may_block == MayBlock::kNo;
+    auto status = db_->Write(write, &rocks_batch);
+    if (status.IsNoSpace() && may_block == MayBlock::kYes && resume()) status = db_->Write(write, &rocks_batch);
+    return to_result(status, "write");
+  }
+
+  Result<> flush_once() {
+    rocksdb::FlushOptions flush;
+    flush.wait = true;
+    // Waiting until a flush stalls no one could take for ever under load; writers have their pool.
+    flush.allow_write_stall = true;
+    auto status = db_->Flush(flush);
+    if (status.IsNoSpace() && resume()) status = db_->Flush(flush);
+    return to_result(status, "flush");
+  }
+
   // RocksDB stops writing when a flush finds the disk full, and keeps the write buffers. True if they could be
   // flushed now.
   bool resume() {
@@ -148,6 +189,8 @@ class RocksEngine final : public Engine {
   const std::shared_ptr<rocksdb::Cache> cache_;
   const std::shared_ptr<rocksdb::DB> db_;
   std::mutex resuming_;
+  // All writes up to this one are known to be durable.
+  std::atomic<std::uint64_t> durable_sequence_ = 0;
 };
 
 Result<> create_directories(rocksdb::Env& env, const std::string& path) {

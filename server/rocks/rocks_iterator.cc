@@ -8,6 +8,7 @@
 #include "server/rocks/counting_cache.h"
 #include "server/rocks/mvcc_prefix.h"
 #include "server/rocks/rocks_status.h"
+#include "server/rocks/rocks_transfer.h"
 
 namespace meridian {
 
@@ -23,11 +24,12 @@ class RocksIterator final : public EngineIterator {
   RocksIterator(std::shared_ptr<rocksdb::DB> db, KeyRange range, MayBlock may_block, const rocksdb::Snapshot* snapshot)
       : db_(std::move(db)), range_(std::move(range)), may_block_(may_block) {
     start_ = to_slice(range_.start);
+    if (range_.end.empty()) range_.end = last_key_bound();
     end_ = to_slice(range_.end);
     rocksdb::ReadOptions options;
     options.snapshot = snapshot;
     options.iterate_lower_bound = &start_;
-    if (!range_.end.empty()) options.iterate_upper_bound = &end_;
+    options.iterate_upper_bound = &end_;
     if (may_block_ == MayBlock::kNo) options.read_tier = rocksdb::kBlockCacheTier;
     one_prefix_ = within_one_mvcc_prefix(range_.start, range_.end);
     options.total_order_seek = !one_prefix_;
@@ -85,7 +87,7 @@ class RocksIterator final : public EngineIterator {
   template <class Move>
   void step(Move move) {
     const std::uint64_t misses = cache_misses_of_this_thread();
-    outside_ = !range_.end.empty() && range_.end <= range_.start;
+    outside_ = range_.end <= range_.start;
     move();
     blocked_ = made_incompletely_ || missed_since(misses);
   }
@@ -94,7 +96,7 @@ class RocksIterator final : public EngineIterator {
   }
 
   const std::shared_ptr<rocksdb::DB> db_;
-  const KeyRange range_;
+  KeyRange range_;
   const MayBlock may_block_;
   rocksdb::Slice start_, end_;  // RocksDB keeps pointers to these
   bool one_prefix_ = false;
