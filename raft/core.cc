@@ -40,7 +40,8 @@ Core::Impl::Impl(Options options, InitialState initial, MonoTime now)
   sticky_until_ = quiet_until_ = now;
   const bool only_voter = membership().voters == std::vector{options_.id} && !membership().joint();
   // L2: it may have helped a lease into being just before it stopped, and has forgotten.
-  if (!initial.fresh && !only_voter) quiet_until_ = now + options_.election_timeout;
+  if (!initial.fresh && !only_voter && !DELIBERATE_BUG("forget_promise_at_restart"))
+    quiet_until_ = now + options_.election_timeout;
   reset_election_deadline();
   if (only_voter) election_deadline_ = now;
 }
@@ -70,7 +71,7 @@ MonoTime Core::Impl::next_deadline() const {
     return transferee_ != ReplicaId() ? std::min(heartbeat_deadline_, transfer_deadline_) : heartbeat_deadline_;
   }
   if (removed_ || installing_) return MonoTime::max();
-  if (is_voter() || may_ask_whether_removed()) return election_deadline_;
+  if (may_lead() || may_ask_whether_removed()) return election_deadline_;
   return MonoTime::max();
 }
 
@@ -80,7 +81,8 @@ Message Core::Impl::make(MessageType type, ReplicaId to) const {
   m.from = options_.id;
   m.to = to;
   m.term = term_;
-  m.priority = options_.priority;
+  // While it may not campaign (L2) it is nobody's preferred successor: a TimeoutNow would be lost on it.
+  m.priority = now_ < quiet_until_ ? UINT32_MAX : options_.priority;
   return m;
 }
 

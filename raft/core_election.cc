@@ -14,7 +14,7 @@ void Core::Impl::reset_election_deadline() {
 }
 
 bool Core::Impl::may_campaign() const {
-  return !is_leader() && is_voter() && !removed_ && !installing_ && now_ >= quiet_until_ && now_ >= sticky_until_;
+  return !is_leader() && may_lead() && !removed_ && !installing_ && now_ >= quiet_until_ && now_ >= sticky_until_;
 }
 
 void Core::Impl::campaign(bool by_timer) {
@@ -110,7 +110,7 @@ void Core::Impl::become_follower(Term term, ReplicaId leader) {
 }
 
 void Core::Impl::become_leader() {
-  CHECK(role_ == Role::kCandidate && is_voter());
+  CHECK(role_ == Role::kCandidate && may_lead());
   CHECK((durable_ballot_ == Ballot{term_, options_.id}));
   CHECK(log_.stable() == log_.last_index());  // all of it was handed to the disk before the vote was durable
   PROBE("raft.became_leader");

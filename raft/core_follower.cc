@@ -49,7 +49,7 @@ void Core::Impl::handle_append(const Message& m) {
   verified_ = std::max({verified_, commit_, std::min(m.log_index + m.entries.size(), log_.last_index())});
   commit_to(std::min(m.commit, verified_));
   // Entries that are not durable yet are answered by persisted(); an empty append only asks how things stand.
-  const bool durable = m.log_index + m.entries.size() <= std::max(commit_, acknowledgeable());
+  const bool durable = m.log_index + m.entries.size() <= acknowledgeable();
   if (durable || m.entries.empty()) answer_append_ = true;
 }
 

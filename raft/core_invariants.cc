@@ -7,7 +7,7 @@ namespace meridian::raft {
 
 void Core::Impl::check_invariants() const {
   log_.check_invariants();
-  CHECK_F(log_.base_index() <= applied_ && applied_ <= handed_ && handed_ <= std::min(commit_, log_.stable()),
+  CHECK_F(log_.base_index() <= applied_ && applied_ <= handed_ && handed_ <= commit_,
           "base {} applied {} handed {} commit {} stable {}", log_.base_index(), applied_, handed_, commit_,
           log_.stable());
   CHECK(commit_ <= log_.last_index() && log_.last_term() <= term_);
@@ -56,7 +56,6 @@ void Core::Impl::check_leader() const {
   // A lease never reaches further than T(1 − 2ρ) from now, and L3 bars it.
   if (const auto since = rounds_.confirmed_since(now_)) CHECK(*since <= now_);
   CHECK(!lease_barred_ || !has_lease(now_));
-  CHECK(!timeout_now_sent_ || lease_barred_);
 }
 
 std::uint64_t Core::Impl::hash(MonoTime now) const {
@@ -75,7 +74,8 @@ std::uint64_t Core::Impl::hash(MonoTime now) const {
   for (const auto& [voter, granted] : votes_) h.add(voter.value(), granted);
   h.add(transfer_election_, requests_due_, vote_answer_to_.value(), removed_, removed_told_);
   h.add(verified_.value(), acked_.value(), echo_round_, answer_append_, answer_heartbeat_);
-  h.add(term_start_.value(), uncommitted_bytes_, is_leader() ? relative(heartbeat_deadline_) : 0, heartbeat_due_, round_due_);
+  h.add(term_start_.value(), uncommitted_bytes_, is_leader() ? relative(heartbeat_deadline_) : 0, heartbeat_due_,
+        round_due_);
   for (const Progress& p : progress_) p.hash_into(h, now);
   rounds_.hash_into(h, now);
   h.add(lease_barred_, transferee_.value(), remaining(transfer_deadline_), remaining(hand_over_after_),

@@ -59,7 +59,7 @@ void Core::Impl::send_to(Progress& p, bool beat) {
   if (beat && p.state == State::kProbe) p.probe_sent = false;
   const bool sent = send_entries(p);
   if (beat && !sent && p.state == State::kReplicate && p.match.next() < p.next &&
-      log_.term_at(p.next.previous()).has_value()) {
+      p.next.previous() >= log_.base_index()) {
     // Something is unanswered. An empty append after it is refused if it was lost.
     send_append(p, 0);
   } else if (beat || (round_due_ && !p.learner)) {
@@ -72,7 +72,9 @@ void Core::Impl::send_to(Progress& p, bool beat) {
 
 bool Core::Impl::send_entries(Progress& p) {
   bool sent = false;
-  while (p.may_send(options_.max_inflight_bytes)) {
+  // A full window does not matter to one that needs what was compacted: waiting would not bring it back.
+  const bool behind = p.state == Progress::State::kReplicate && p.next.previous() < log_.base_index();
+  while (behind || p.may_send(options_.max_inflight_bytes)) {
     const bool probing = p.state == Progress::State::kProbe;
     if (probing ? p.match >= log_.last_index() : p.next > log_.last_index()) break;
     const bool active = now_ < p.last_active + options_.election_timeout;
@@ -161,7 +163,8 @@ void Core::Impl::maybe_commit() {
     const Progress* p = progress_of(id);
     return p != nullptr ? p->match : LogIndex();
   });
-  if (index <= commit_ || log_.term_at(index) != term_) return;
+  if (index <= commit_) return;
+  if (log_.term_at(index) != term_ && !DELIBERATE_BUG("commit_older_terms")) return;
   commit_to(index);
   if (is_leader()) maybe_leave_joint();
 }

@@ -46,8 +46,7 @@ Result<LogIndex> Core::Impl::propose_membership(std::vector<ReplicaId> voters, s
 }
 
 LogIndex Core::Impl::append_membership(Membership next) {
-  const LogIndex index =
-      append_own(EntryType::kMembership, std::make_shared<const std::string>(raft::encode(next)));
+  const LogIndex index = append_own(EntryType::kMembership, std::make_shared<const std::string>(raft::encode(next)));
   note_appended(log_.at(index));
   return index;
 }

@@ -47,7 +47,7 @@ void Core::Impl::take_persist(Output& out) {
 // S3: an entry that is committed elsewhere but not durable here would, after a power cut, be in the data and
 // not in the log.
 void Core::Impl::take_committed(Output& out) {
-  const LogIndex end = std::min(commit_, log_.stable());
+  const LogIndex end = DELIBERATE_BUG("apply_before_durable") ? commit_ : std::min(commit_, log_.stable());
   if (end <= handed_) return;
   log_.copy(handed_.next(), end, SIZE_MAX, out.committed);
   handed_ = end;

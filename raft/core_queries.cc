@@ -5,7 +5,7 @@ namespace meridian::raft {
 
 bool Core::may_propose(MonoTime) const { return impl_->is_leader() && impl_->transferee_ == ReplicaId(); }
 
-std::size_t Core::retained_bytes() const { return impl_->log_.bytes_after(impl_->log_.base_index()); }
+std::size_t Core::retained_bytes() const { return impl_->log_.bytes(); }
 
 Term Core::term_at(LogIndex index) const {
   const std::optional<Term> term = impl_->log_.term_at(index);

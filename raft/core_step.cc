@@ -95,7 +95,7 @@ void Core::Impl::step_stale(const Message& m) {
 bool Core::Impl::refuses_votes() const {
   if (now_ < quiet_until_) return true;  // L2
   if (is_leader()) return now_ < quorum_heard() + options_.election_timeout;
-  return now_ < sticky_until_;  // L1
+  return now_ < sticky_until_ && !DELIBERATE_BUG("vote_while_following");  // L1
 }
 
 // A candidate believes that it is a voter. One whose log ends before what is committed here, and whom the

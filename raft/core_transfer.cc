@@ -30,7 +30,7 @@ void Core::Impl::maybe_send_timeout_now() {
   if (p == nullptr || p->match != log_.last_index()) return;
   messages_.push_back(make(MessageType::kTimeoutNow, transferee_));
   timeout_now_sent_ = true;
-  lease_barred_ = true;  // L3
+  lease_barred_ = !DELIBERATE_BUG("lease_after_timeout_now");  // L3
 }
 
 void Core::Impl::stop_transfer() {
@@ -69,7 +69,7 @@ void Core::Impl::step_down_for(const Membership& after) {
 }
 
 void Core::Impl::handle_timeout_now(const Message& m) {
-  if (is_leader() || role_ == Role::kCandidate || !is_voter()) return;
+  if (is_leader() || role_ == Role::kCandidate || !may_lead()) return;
   if (leader_ != ReplicaId() && leader_ != m.from) return;
   // L2 holds even here: this replica's own vote may be what a lease it has forgotten stands on.
   if (now_ < quiet_until_) {

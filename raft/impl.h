@@ -44,6 +44,12 @@ class Core::Impl {
   bool may_evaluate() const { return is_leader() && applied_ >= term_start_; }  // L5
   const Membership& membership() const { return memberships_.in_force(); }
   bool is_voter() const { return membership().is_voter(options_.id); }
+  // Also one whose own removal is in its log but not known to be committed: its log may be the longest, and then
+  // only it can be elected, to finish the change without counting itself (thesis §4.2.2).
+  bool may_lead() const {
+    return is_voter() ||
+           (commit_ < memberships_.index() && memberships_.as_of(commit_).membership.is_voter(options_.id));
+  }
   Message make(MessageType type, ReplicaId to) const;
 
   // core_step.cc
@@ -172,8 +178,8 @@ class Core::Impl {
   Role role_ = Role::kFollower;  // kLearner is only how a follower without a vote is shown
   ReplicaId leader_;
   MonoTime election_deadline_;
-  MonoTime sticky_until_;  // heard a leader: no votes before this (L1)
-  MonoTime quiet_until_;   // started: no votes at all before this (L2)
+  MonoTime sticky_until_;                          // heard a leader: no votes before this (L1)
+  MonoTime quiet_until_;                           // started: no votes at all before this (L2)
   std::vector<std::pair<ReplicaId, bool>> votes_;  // answers to this (pre-)candidate
   bool transfer_election_ = false;                 // this candidacy comes from TimeoutNow
   bool requests_due_ = false;                      // the vote requests wait for the own vote to be durable
@@ -187,12 +193,12 @@ class Core::Impl {
   bool answer_append_ = false, answer_heartbeat_ = false;
 
   // Leader.
-  LogIndex term_start_;  // its first entry of this term
+  LogIndex term_start_;             // its first entry of this term
   std::vector<Progress> progress_;  // of all others, in order of id
   std::size_t uncommitted_bytes_ = 0;
   MonoTime heartbeat_deadline_;
-  bool heartbeat_due_ = false;  // to all, and resend what may be lost
-  bool round_due_ = false;      // to the voters: a read waits for a round
+  bool heartbeat_due_ = false;      // to all, and resend what may be lost
+  bool round_due_ = false;          // to the voters: a read waits for a round
   std::uint64_t output_round_ = 0;  // of what leaves in the take_output() under way
   LeaseTracker rounds_;
   bool lease_barred_ = false;  // TimeoutNow was sent in this term (L3)

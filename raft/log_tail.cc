@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "base/check.h"
+#include "base/fault.h"
 
 namespace meridian::raft {
 
@@ -36,12 +37,14 @@ LogIndex LogTail::last_that_may_match(LogIndex index, Term term) const {
 void LogTail::append(Entry entry) {
   CHECK_F(entry.index == last_index().next(), "entry {} after {}", entry.index, last_index());
   CHECK_F(entry.term >= last_term(), "term {} after {}", entry.term, last_term());
+  bytes_ += entry.bytes();
   entries_.push_back(std::move(entry));
 }
 
 void LogTail::truncate(LogIndex from) {
   CHECK(from > base_);
   if (from > last_index()) return;
+  bytes_ -= bytes_after(from.previous());
   entries_.erase(entries_.begin() + static_cast<std::ptrdiff_t>(from - first_index()), entries_.end());
   stable_ = std::min(stable_, from.previous());
   if (from < next_unsaved_) {  // the disk has been given what is dropped here
@@ -49,6 +52,7 @@ void LogTail::truncate(LogIndex from) {
     next_unsaved_ = from;
   }
   // Writes under way hold entries that are replaced now: their reports vouch only for what is left of them.
+  if (DELIBERATE_BUG("count_replaced_entries")) return;
   for (Flight& flight : flights_) flight.last = std::min(flight.last, from.previous());
 }
 
@@ -56,6 +60,7 @@ void LogTail::compact(LogIndex index) {
   if (index <= base_) return;
   CHECK_F(index <= stable_, "compacting {} above the durable {}", index, stable_);
   const Term term = at(index).term;
+  for (LogIndex i = first_index(); i <= index; i = i.next()) bytes_ -= at(i).bytes();
   entries_.erase(entries_.begin(), entries_.begin() + static_cast<std::ptrdiff_t>(index - base_));
   base_ = index;
   base_term_ = term;
@@ -63,6 +68,7 @@ void LogTail::compact(LogIndex index) {
 
 void LogTail::reset(LogIndex base, Term base_term) {
   entries_.clear();
+  bytes_ = 0;
   base_ = base;
   base_term_ = base_term;
   stable_ = base;
@@ -102,7 +108,7 @@ void LogTail::begin_persist(Persist& persist) {
 void LogTail::finish_persist(std::uint64_t sequence) {
   // In order of sequence: a report about one is a report about all before it.
   while (!flights_.empty() && flights_.front().sequence <= sequence) {
-    stable_ = std::max(stable_, flights_.front().last);
+    stable_ = std::max(stable_, std::min(flights_.front().last, last_index()));
     flights_.pop_front();
   }
 }
@@ -118,6 +124,7 @@ void LogTail::check_invariants() const {
     CHECK(entry.index == index && entry.term >= term);
     term = entry.term;
   }
+  CHECK(bytes_ == bytes_after(base_));
   for (const Flight& flight : flights_) CHECK(flight.last < next_unsaved_);
 }
 

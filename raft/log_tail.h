@@ -43,6 +43,7 @@ class LogTail {
   // Appends entries [from, to] to out until max_bytes are reached, at least one; answers their bytes.
   std::size_t copy(LogIndex from, LogIndex to, std::size_t max_bytes, std::vector<Entry>& out) const;
   std::size_t bytes_after(LogIndex index) const;
+  std::size_t bytes() const { return bytes_; }
 
   // Durable in this node's log, as it stands now: a late report about entries that were replaced since
   // does not count (see truncate).
@@ -70,6 +71,7 @@ class LogTail {
   LogIndex base_;
   Term base_term_;
   std::deque<Entry> entries_;
+  std::size_t bytes_ = 0;  // of entries_
   LogIndex stable_;
   LogIndex next_unsaved_{1};
   std::optional<LogIndex> truncate_from_;

@@ -33,8 +33,8 @@ bool MembershipLog::truncate(LogIndex from) {
 
 void MembershipLog::reset(LogIndex index, Membership membership) {
   pruned_member_ = pruned_member_ || std::any_of(records_.begin(), records_.end(), [&](const Record& r) {
-    return r.index < index && r.membership.contains(self_);
-  });
+                     return r.index < index && r.membership.contains(self_);
+                   });
   records_ = {{index, std::move(membership)}};
 }
 

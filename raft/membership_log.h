@@ -18,7 +18,8 @@ class MembershipLog {
   };
 
   MembershipLog() = default;
-  MembershipLog(ReplicaId self, LogIndex index, Membership membership) : self_(self), records_{{index, std::move(membership)}} {}
+  MembershipLog(ReplicaId self, LogIndex index, Membership membership)
+      : self_(self), records_{{index, std::move(membership)}} {}
 
   const Membership& in_force() const { return records_.back().membership; }
   LogIndex index() const { return records_.back().index; }

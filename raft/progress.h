@@ -26,9 +26,9 @@ class Progress {
   LogIndex next;   // to be sent
   State state = State::kProbe;
   bool probe_sent = false;
-  LogIndex commit_sent;         // the highest commit index that was put on the way
+  LogIndex commit_sent;  // the highest commit index that was put on the way
   std::uint64_t acked_round = 0;
-  MonoTime last_active;         // of its last answer in this term
+  MonoTime last_active;  // of its last answer in this term
   std::uint32_t priority = UINT32_MAX;
 
   bool may_send(std::size_t max_inflight_bytes) const;

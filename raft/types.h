@@ -64,7 +64,7 @@ struct SnapshotMeta {
 
 enum class MessageType : std::uint8_t {  // travels between versions; append only
   kAppend = 1,             // entries after (log_index, log_term); commit; round
-  kAppendResponse = 2,     // log_index: match, or with reject the hint; round echoed
+  kAppendResponse = 2,     // log_index: match, or with reject the `log_index` that was refused; round echoed
   kHeartbeat = 3,          // no entries: commit (never above the follower's match), round
   kHeartbeatResponse = 4,  // round echoed
   kPreVote = 5,

@@ -56,8 +56,8 @@ void Judge::on_state(const Core& core, const LogView& view) {
   // What is not handed to the disk yet is judged with the next output.
   for (LogIndex i = commit; i > view.base && view.covers(i); i = i.previous()) {
     const auto [it, fresh] = committed_.try_emplace(i.value(), view.at(i).digest);
-    CHECK_F(it->second == view.at(i).digest, "replica {}: two different entries are committed at {}",
-            core.status().id, i);
+    CHECK_F(it->second == view.at(i).digest, "replica {}: two different entries are committed at {}", core.status().id,
+            i);
     if (!fresh) break;
   }
   if (commit > newest_commit_ && view.covers(commit)) {

@@ -5,18 +5,18 @@
 //   raft_random_test [--seed N] [--seeds COUNT] [--seconds LIMIT] [--steps COUNT] [--bug NAME] [--verbose]
 #include <fmt/format.h>
 
+#include <unistd.h>
 #include <csignal>
-#include <chrono>
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>
 #include <set>
 #include <string>
-#include <unistd.h>
 
 #include "base/check.h"
 #include "base/fault.h"
 #include "raft/hasher.h"
+#include "raft/membership.h"
 #include "tests/raft/group.h"
 
 namespace meridian::raft::testing {
@@ -43,6 +43,7 @@ class Run {
  public:
   Run(std::uint64_t seed, bool verbose) : random_(seed) {
     if (verbose) {
+      std::setvbuf(stdout, nullptr, _IOLBF, 0);
       group_.log = [this](std::string what) { fmt::print("{:8.1f} ms  {}\n", group_.true_time.us() / 1e3, what); };
     }
     make_group();
@@ -93,9 +94,10 @@ class Run {
   void make_group() {
     loss_ = chance(0.3) ? 0 : 0.3 * static_cast<double>(random_.below(1000)) / 1000;
     duplication_ = chance(0.5) ? 0 : 0.1;
+    late_chance_ = chance(0.5) ? 0 : 0.01;
     reorder_ = chance(0.3) ? 0 : 0.3;
     disk_ = chance(0.3) ? 0.1 : 0.6;
-    faults_ = chance(0.2) ? 0.1 : 1;
+    faults_ = chance(0.2) ? 0.1 : chance(0.5) ? 1 : 3;
     priorities_ = chance(0.4);
     small_ = chance(0.5);
     const std::uint64_t count = 3 + random_.below(5);
@@ -113,8 +115,9 @@ class Run {
   void step() {
     if (chance(0.3)) advance();
     deliver_some();
-    for (const ReplicaId id : group_.running()) work(group_.node(id));
-    const std::vector<ReplicaId> up = group_.running();
+    std::vector<ReplicaId> up = group_.running();
+    std::erase_if(up, [&](ReplicaId id) { return paused(id); });
+    for (const ReplicaId id : up) work(group_.node(id));
     if (!up.empty()) client(any(up));
     if (chance(0.02 * faults_)) disturb();
     if (chance(0.01)) operate();
@@ -124,9 +127,24 @@ class Run {
     const std::uint64_t limit = chance(0.03) ? 700'000 : 20'000;
     group_.true_time = group_.true_time + Duration(static_cast<std::int64_t>(random_.below(limit)));
     for (const ReplicaId id : group_.running()) {
-      if (chance(0.1)) continue;  // a stalled loop: the tick comes late
-      group_.tick_if_due(group_.node(id));
+      Node& n = group_.node(id);
+      // Whoever asks a leader that has just woken is answered before it hears anything.
+      if (const auto index = n.core->lease_read(group_.clock(n))) {
+        group_.judge.on_read(id, *index, group_.judge.newest_commit());
+      }
+      if (paused(id) || chance(0.1)) continue;  // a stalled loop: the tick comes late
+      group_.tick_if_due(n);
     }
+    for (std::size_t i = 0; i < late_.size(); ++i) {
+      if (!chance(0.02)) continue;
+      group_.network.push_back(std::move(late_[i]));
+      late_.erase(late_.begin() + static_cast<std::ptrdiff_t>(i));
+    }
+  }
+
+  bool paused(ReplicaId id) const {
+    const auto it = paused_until_.find(id.value());
+    return it != paused_until_.end() && it->second > group_.true_time;
   }
 
   void deliver_some() {
@@ -134,16 +152,26 @@ class Run {
     for (; count > 0 && !group_.network.empty(); --count) {
       const std::size_t at = chance(reorder_) ? random_.below(group_.network.size()) : 0;
       Envelope e = group_.network[at];
+      if (paused(e.message.to)) {
+        if (!chance(0.1)) continue;  // most of it waits in the socket
+      }
       if (chance(duplication_)) {
         if (e.message.type == MessageType::kSnapshot) continue;
       } else {
         group_.network.erase(group_.network.begin() + static_cast<std::ptrdiff_t>(at));
       }
+      if (chance(late_chance_) || (late_chance_ > 0 && e.message.type == MessageType::kTimeoutNow && chance(0.5))) {
+        late_.push_back(std::move(e));
+        continue;
+      }
+      if (paused(e.message.to)) {
+        group_.drop(e);
+        continue;
+      }
       if (chance(loss_) || cut(e.message.from, e.message.to)) {
         group_.drop(e);
         if (e.message.type == MessageType::kAppend && chance(0.2) && group_.node(e.message.from).core) {
-          group_.act(group_.node(e.message.from),
-                     [&](Core& core, MonoTime) { core.report_unreachable(e.message.to); });
+          group_.act(group_.node(e.message.from), [&](Core& core, MonoTime) { core.report_unreachable(e.message.to); });
         }
       } else {
         group_.deliver(std::move(e));
@@ -182,14 +210,14 @@ class Run {
   void disturb() {
     const std::vector<ReplicaId> all = group_.ids();
     Node& n = any(all);
-    switch (random_.below(4)) {
+    switch (random_.below(6)) {
       case 0:
       case 1:
         if (n.core) {
           ++crashes_;
           group_.log(fmt::format("{} crashes", n.id));
           group_.crash(n, random_.below(n.persisting.size() + 1));
-          if (chance(0.5)) group_.restart(n);  // at once: L2
+          if (chance(0.7)) group_.restart(n);  // at once: L2
         } else {
           group_.log(fmt::format("{} restarts", n.id));
           group_.restart(n);
@@ -202,15 +230,25 @@ class Run {
         if (chance(0.7)) cuts_.insert({other.id.value(), n.id.value()});
         break;
       }
-      case 3:
+      case 3: {
+        Node* leader = some_leader();
+        Node& victim = leader != nullptr && chance(0.5) ? *leader : n;
+        group_.log(fmt::format("{} pauses", victim.id));
+        paused_until_[victim.id.value()] =
+            group_.true_time + Duration(static_cast<std::int64_t>(random_.below(1'500'000)));
+        break;
+      }
+      case 4:
+      case 5:
         if (chance(0.3)) {
-          for (const ReplicaId id : all) cuts_.insert({n.id.value(), id.value()}), cuts_.insert({id.value(), n.id.value()});
+          for (const ReplicaId id : all)
+            cuts_.insert({n.id.value(), id.value()}), cuts_.insert({id.value(), n.id.value()});
         } else {
           cuts_.clear();
         }
         break;
     }
-    if (chance(0.2)) {
+    if (chance(0.3)) {
       for (const ReplicaId id : all) {
         if (!group_.node(id).core) group_.restart(group_.node(id));
       }
@@ -237,8 +275,10 @@ class Run {
     std::vector<ReplicaId> voters, learners;
     for (const auto* ids : {&now.voters, &now.learners}) {
       for (const ReplicaId id : *ids) {
-        if (chance(0.75)) voters.push_back(id);
-        else if (chance(0.5)) learners.push_back(id);
+        if (chance(0.75))
+          voters.push_back(id);
+        else if (chance(0.5))
+          learners.push_back(id);
       }
     }
     if (voters.size() < 3 && next_id_ < 16) {
@@ -246,14 +286,16 @@ class Run {
       add(id, {}, LogIndex());
       (chance(0.5) ? voters : learners).push_back(id);
     }
-    const auto done = group_.act(
-        *leader, [&](Core& core, MonoTime t) { return core.propose_membership(t, voters, learners); });
+    const auto done =
+        group_.act(*leader, [&](Core& core, MonoTime t) { return core.propose_membership(t, voters, learners); });
     if (done) ++changes_;
   }
 
   // No more faults: a leader must be there, and all its members must hold the same.
   void heal() {
     cuts_.clear();
+    paused_until_.clear();
+    for (Envelope& e : late_) group_.network.push_back(std::move(e));
     loss_ = duplication_ = reorder_ = 0;
     for (const ReplicaId id : group_.ids()) {
       if (!group_.node(id).core) group_.restart(group_.node(id));
@@ -265,6 +307,7 @@ class Run {
       quiesce();
       Node* leader = some_leader();
       if (ms == 15'000) {
+        if (leader == nullptr) dump();
         CHECK_F(leader != nullptr, "no leader 15 s after everything was healed");
         const auto index = group_.act(*leader, [](Core& core, MonoTime now) {
           return core.propose(now, core.term(), std::make_shared<const std::string>("last"));
@@ -274,7 +317,23 @@ class Run {
       if (ms > 15'000 && leader != nullptr && target != LogIndex() && converged(*leader, target)) return;
       if (ms > 15'000 && target == LogIndex()) ms = 14'000;  // a hand-over was going on
     }
+    dump();
     CHECK_F(false, "no progress 30 s after everything was healed");
+  }
+
+  void dump() {
+    for (const ReplicaId id : group_.ids()) {
+      Node& n = group_.node(id);
+      if (!n.core) continue;
+      const Status s = n.core->status();
+      fmt::print(stderr, "{}: {} leader={} term={} log=({},{}] commit={} applied={} stable={} removed={} of {}\n", id,
+                 name_of(s.role), s.leader, s.term, s.first_index.previous(), s.last_index, s.commit, s.applied,
+                 s.stable, n.removed, raft::describe(s.membership));
+      for (const FollowerStatus& f : s.followers) {
+        fmt::print(stderr, "   {} match={} active={} snapshotting={}\n", f.id, f.match, f.recently_active,
+                   f.snapshotting);
+      }
+    }
   }
 
   void quiesce() {
@@ -305,7 +364,9 @@ class Run {
 
   Group group_;
   Random random_;
-  double loss_ = 0, duplication_ = 0, reorder_ = 0, disk_ = 0, faults_ = 1;
+  std::map<std::uint64_t, MonoTime> paused_until_;
+  std::vector<Envelope> late_;
+  double late_chance_ = 0, loss_ = 0, duplication_ = 0, reorder_ = 0, disk_ = 0, faults_ = 1;
   bool priorities_ = false, small_ = false;
   std::set<std::pair<std::uint64_t, std::uint64_t>> cuts_;
   std::uint64_t next_id_ = 1, values_ = 0, contexts_ = 0, crashes_ = 0, changes_ = 0, reads_ = 0;
@@ -324,14 +385,24 @@ int run(int argc, char** argv) {
   for (int i = 1; i < argc; ++i) {
     const std::string flag = argv[i];
     const std::string value = i + 1 < argc ? argv[i + 1] : "";
-    if (flag == "--verbose") { verbose = true; continue; }
-    if (flag == "--bug") hooks.bug = value;
-    else if (flag == "--seed") first = std::stoull(value), seeds = 1;
-    else if (flag == "--first") first = std::stoull(value);
-    else if (flag == "--seeds") seeds = std::stoull(value);
-    else if (flag == "--seconds") seconds = std::stoull(value);
-    else if (flag == "--steps") steps = std::stoull(value);
-    else return fmt::print(stderr, "unknown flag {}\n", flag), 2;
+    if (flag == "--verbose") {
+      verbose = true;
+      continue;
+    }
+    if (flag == "--bug")
+      hooks.bug = value;
+    else if (flag == "--seed")
+      first = std::stoull(value), seeds = 1;
+    else if (flag == "--first")
+      first = std::stoull(value);
+    else if (flag == "--seeds")
+      seeds = std::stoull(value);
+    else if (flag == "--seconds")
+      seconds = std::stoull(value);
+    else if (flag == "--steps")
+      steps = std::stoull(value);
+    else
+      return fmt::print(stderr, "unknown flag {}\n", flag), 2;
     ++i;
   }
   std::signal(SIGABRT, on_abort);
@@ -349,8 +420,7 @@ int run(int argc, char** argv) {
     ++totals.seeds;
   }
   fmt::print("{} seeds, {} steps: {} commits, {} leaders, {} crashes, {} lease reads, {} membership changes\n",
-             totals.seeds, totals.steps, totals.commits, totals.leaders, totals.crashes, totals.reads,
-             totals.changes);
+             totals.seeds, totals.steps, totals.commits, totals.leaders, totals.crashes, totals.reads, totals.changes);
   for (const std::string& probe : hooks.probes) fmt::print("  reached {}\n", probe);
   return 0;
 }
