@@ -113,26 +113,29 @@ Result<Evaluator::Evaluation> Evaluator::evaluate(WriteRequest&& request, WallTi
   return command;
 }
 
-void Evaluator::appended(const Command& command, LogIndex) {
-  CHECK_F(pending_.empty() || pending_.back() < command.stamp, "stamp {} does not follow {}", command.stamp,
-          pending_.back());
+void Evaluator::appended(const Command& command) {
+  CHECK_F(pending_.empty() || pending_.back().stamp < command.stamp, "stamp {} does not follow {}", command.stamp,
+          pending_.back().stamp);
   memory_.appended(command.id, command.payload_hash);
-  pending_.push_back(command.stamp);
+  Pending pending{command.stamp, command.id, command.outcome, {}};
+  pending.overlay_keys.reserve(command.mutations.size());
   for (const Mutation& m : command.mutations) {
-    overlay_[overlay_key(command.keyspace, m.key)] = OverlayValue{command.stamp, m.value};
+    pending.overlay_keys.push_back(overlay_key(command.keyspace, m.key));
+    overlay_[pending.overlay_keys.back()] = OverlayValue{command.stamp, m.value};
   }
+  pending_.push_back(std::move(pending));
 }
 
-void Evaluator::applied(const Command& command) {
-  CHECK_F(!pending_.empty() && pending_.front() == command.stamp, "stamp {} is applied out of order", command.stamp);
-  pending_.pop_front();
-  memory_.applied(command.id, command.outcome);
-  for (const Mutation& m : command.mutations) {
-    const std::string key = overlay_key(command.keyspace, m.key);
-    const OverlayValue* pending = overlay_.find(key);
+void Evaluator::oldest_applied(Timestamp stamp) {
+  CHECK_F(!pending_.empty() && pending_.front().stamp == stamp, "stamp {} is applied out of order", stamp);
+  const Pending& pending = pending_.front();
+  memory_.applied(pending.id, pending.outcome);
+  for (const std::string& key : pending.overlay_keys) {
     // A newer appended version of the key stays.
-    if (pending != nullptr && pending->version == command.stamp) overlay_.erase(key);
+    const OverlayValue* value = overlay_.find(key);
+    if (value != nullptr && value->version == stamp) overlay_.erase(key);
   }
+  pending_.pop_front();
 }
 
 void warm_up(Engine& engine, const WriteRequest& request) {

@@ -55,14 +55,15 @@ class Evaluator {
   // may_block kYes reads from disk rather than answer WouldBlock: the last resort after several rounds.
   Result<Evaluation> evaluate(WriteRequest&& request, WallTime wall, MayBlock may_block);
 
-  // The commands went into the log together, as one entry. Requires: in order of stamps.
-  void appended(const Command& command, LogIndex index);
-  // The entry was applied to the engine, or replaced: its commands leave the overlay.
-  void applied(const Command& command);
+  // The command goes into the log, after everything appended before. Called before the next evaluation,
+  // which has to see it. Requires: in order of stamps.
+  void appended(const Command& command);
+  // The oldest appended command was applied to the engine: it leaves the overlay, its outcome is an answer.
+  void oldest_applied(Timestamp stamp);
 
   // The smallest stamp that is appended and not applied.
   std::optional<Timestamp> oldest_pending() const {
-    return pending_.empty() ? std::nullopt : std::optional(pending_.front());
+    return pending_.empty() ? std::nullopt : std::optional(pending_.front().stamp);
   }
   std::size_t remembered() const { return memory_.size(); }
 
@@ -70,6 +71,12 @@ class Evaluator {
   struct OverlayValue {
     Timestamp version;
     std::optional<std::string> value;
+  };
+  struct Pending {  // appended and not applied
+    Timestamp stamp;
+    RequestId id;
+    WriteOutcome outcome;
+    std::vector<std::string> overlay_keys;
   };
   struct Current {  // what a key holds now
     bool found;
@@ -86,7 +93,7 @@ class Evaluator {
   const EvaluatorOptions options_;
   RequestMemory memory_;
   LookupMap<std::string, OverlayValue> overlay_;
-  std::deque<Timestamp> pending_;
+  std::deque<Pending> pending_;  // in order of stamps
 };
 
 // Reads from disk what evaluating the request needs, so that the cache holds it. On the pool.

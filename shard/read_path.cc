@@ -1,0 +1,298 @@
+#include "shard/read_path.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "base/check.h"
+#include "base/fault.h"
+
+namespace meridian {
+
+void ReadPath::submit(api::ReadRequest&& request, MonoTime deadline, ReadReply reply) {
+  if (Result<> ok = api::check_read(request, deps_.options.limits); !ok) return reply(fail(std::move(ok).error()));
+  const Timestamp at(request.at_timestamp());
+  const api::Consistency consistency = request.consistency();
+  submit(Read{Get{std::move(request), std::move(reply)}, at, deadline, deps_.runtime.wall_now(), {}}, consistency);
+}
+
+void ReadPath::submit(api::ScanRequest&& request, MonoTime deadline, ScanReply reply) {
+  if (request.limit() == 0 || request.limit() > deps_.options.limits.max_scan_limit) {
+    return reply(fail(ErrorCode::kInvalidArgument, fmt::format("the page has {} entries; it has 1 to {}", request.limit(),
+                                                               deps_.options.limits.max_scan_limit)));
+  }
+  const Timestamp at(request.at_timestamp());
+  const api::Consistency consistency = request.consistency();
+  submit(Read{Scan{std::move(request), std::move(reply)}, at, deadline, deps_.runtime.wall_now(), {}}, consistency);
+}
+
+void ReadPath::submit(Read read, api::Consistency consistency) {
+  if (stopped_) return answer_not_leader(std::move(read));
+  if (trouble_) return answer_error(std::move(read), *trouble_);
+  const Timestamp limit = Timestamp::from_wall(read.arrived + deps_.options.max_clock_offset);
+  if (read.at > limit) {  // T5
+    return answer_error(std::move(read),
+                        Error(ErrorCode::kOutOfRange, fmt::format("timestamp {} is ahead of this server's clock; the limit is {}",
+                                                                  read.at, limit)));
+  }
+  if (const auto at = local_timestamp(read); at && (consistency == api::ANY_REPLICA || !read.at.is_zero())) {
+    return serve(std::move(read), *at);
+  }
+  if (consistency == api::ANY_REPLICA && read.at.is_zero()) {
+    return answer_error(std::move(read), Error(ErrorCode::kUnavailable, "this replica holds no data yet"));
+  }
+  if (!deps_.core.is_leader()) return answer_not_leader(std::move(read));
+  arrived_.push_back(std::move(read));
+  deps_.wake();
+}
+
+std::optional<Timestamp> ReadPath::local_timestamp(const Read& read) const {
+  const AppliedState& state = deps_.machine.state();
+  if (state.closed.is_zero() || read.at > state.closed) return std::nullopt;
+  // Not above the own clock, even where a leader with a faster one has closed more (T4).
+  const Timestamp clock = Timestamp::from_wall(read.arrived, (1u << Timestamp::kLogicalBits) - 1);
+  if (read.at.is_zero()) return std::min(state.closed, clock);
+  return read.at <= clock ? std::optional(read.at) : std::nullopt;
+}
+
+void ReadPath::run(MonoTime now) {
+  if (!deps_.core.is_leader()) {
+    for (Read& read : std::exchange(arrived_, {})) answer_not_leader(std::move(read));
+    for (auto& [context, reads] : std::exchange(asked_, {})) {
+      for (Read& read : reads) answer_not_leader(std::move(read));
+    }
+    // What was confirmed stays true: it is served from the state that was committed then. But only a
+    // leader's stamps are above the answer's timestamp, so it is not.
+    for (Read& read : std::exchange(confirmed_, {})) answer_not_leader(std::move(read));
+    return;
+  }
+  // Before an entry of its own term is applied a leader answers nothing (L5); it will be woken by the apply.
+  if (!deps_.core.may_evaluate() || !deps_.writes.leading()) return;
+  confirm_leadership(now);
+  serve_ready(now);
+}
+
+void ReadPath::confirm_leadership(MonoTime now) {
+  if (arrived_.empty()) return;
+  if (const std::optional<LogIndex> commit = deps_.core.lease_read(now); commit && !BUGGIFY("read.no_lease")) {
+    for (Read& read : arrived_) {
+      read.index = *commit;
+      confirmed_.push_back(std::move(read));
+    }
+    arrived_.clear();
+    return;
+  }
+  PROBE("read.by_read_index");
+  const std::uint64_t context = next_context_++;
+  std::vector<Read>& reads = asked_[context];
+  std::move(arrived_.begin(), arrived_.end(), std::back_inserter(reads));
+  arrived_.clear();
+  if (Result<> asked = deps_.core.read_index(now, context); !asked) {
+    for (Read& read : reads) answer_not_leader(std::move(read));
+    asked_.erase(context);
+  }
+}
+
+void ReadPath::read_index_answered(const raft::ReadState& state) {
+  auto it = asked_.find(state.context);
+  if (it == asked_.end()) return;
+  for (Read& read : it->second) {
+    if (!state.index) {
+      answer_not_leader(std::move(read));
+      continue;
+    }
+    read.index = *state.index;
+    confirmed_.push_back(std::move(read));
+  }
+  asked_.erase(it);
+  deps_.wake();
+}
+
+void ReadPath::serve_ready(MonoTime now) {
+  for (Read& read : std::exchange(confirmed_, {})) {
+    if (read.deadline <= now) {
+      answer_error(std::move(read), Error(ErrorCode::kDeadlineExceeded, "the deadline passed before the read was served"));
+      continue;
+    }
+    std::optional<Timestamp> at;
+    if (deps_.machine.state().index >= *read.index) at = serving_timestamp(read);
+    if (at) {
+      serve(std::move(read), *at);
+    } else {
+      confirmed_.push_back(std::move(read));
+    }
+  }
+}
+
+// nullopt: not yet; whatever makes it possible has been asked for and ends in another pass.
+std::optional<Timestamp> ReadPath::serving_timestamp(const Read& read) {
+  const AppliedState& state = deps_.machine.state();
+  const WallTime wall = deps_.runtime.wall_now();
+  const std::optional<Timestamp> pending = deps_.writes.oldest_pending();
+  if (!read.at.is_zero()) {
+    deps_.hlc.observe(read.at);  // later writes are stamped above it
+    if (read.at > state.ceiling) {
+      deps_.writes.want_ceiling(read.at);
+      deps_.wake();
+      return std::nullopt;
+    }
+    if (pending && *pending <= read.at) return std::nullopt;  // woken by its apply
+    if (read.at.physical() > wall) {
+      retry_at(read.at.physical());
+      return std::nullopt;
+    }
+    return read.at;
+  }
+  // While reads are going the ceiling is kept ahead of them, so that only the first after a pause waits.
+  const Duration t = deps_.options.election_timeout;
+  if (state.ceiling < Timestamp::from_wall(wall + t / 2)) {
+    deps_.writes.want_ceiling(Timestamp::from_wall(wall + t / 2));
+    deps_.wake();
+    if (state.ceiling < Timestamp::from_wall(read.arrived - t)) return std::nullopt;
+  }
+  // Everything applied is in the answer, so its timestamp is at least the closed one, which a leader with
+  // a faster clock may have put ahead of ours.
+  if (state.closed.physical() > wall) {
+    PROBE("read.waits_for_clock");
+    retry_at(state.closed.physical());
+    return std::nullopt;
+  }
+  Timestamp at = pending ? pending->previous() : deps_.hlc.now(wall);
+  at = std::min({at, state.ceiling, Timestamp::from_wall(wall, (1u << Timestamp::kLogicalBits) - 1)});
+  return std::max(at, state.closed);
+}
+
+void ReadPath::retry_at(WallTime when) {
+  if (clock_timer_ != 0) return;
+  const Duration wait = std::max(Duration(1), when - deps_.runtime.wall_now());
+  clock_timer_ = deps_.runtime.after(wait, lifetime_.guard([this] {
+    clock_timer_ = 0;
+    deps_.wake();
+  }));
+}
+
+void ReadPath::serve(Read read, Timestamp at) {
+  if (auto* get = std::get_if<Get>(&read.what)) return serve_get(std::move(*get), at);
+  serve_scan(std::move(std::get<Scan>(read.what)), at);
+}
+
+namespace {
+
+Result<> read_items(Engine& engine, const api::ReadRequest& request, Timestamp at, const EngineReadOptions& options,
+                    api::ReadResponse& response) {
+  for (const std::string& key : request.keys()) {
+    ASSIGN_OR_RETURN(txn::VersionedValue value,
+                     txn::read_version(engine, KeyspaceId(request.keyspace_id()), key, at, options));
+    api::ReadItem* item = response.add_items();
+    item->set_found(value.found);
+    if (value.found) {
+      item->set_value(std::move(value.value));
+      item->set_version(value.version.packed());
+    }
+  }
+  return {};
+}
+
+Result<api::ScanResponse> scan_page(Engine& engine, const api::ScanRequest& request, Timestamp at,
+                                    const EngineReadOptions& options) {
+  txn::ScanRange range;
+  range.keyspace = KeyspaceId(request.keyspace_id());
+  range.start = request.start();
+  range.end = request.end();
+  range.reverse = request.reverse();
+  range.keys_only = request.keys_only();
+  range.limit = request.limit();
+  ASSIGN_OR_RETURN(txn::ScanPage page, txn::scan_versions(engine, range, at, options));
+  api::ScanResponse response;
+  for (txn::ScanEntry& entry : page.entries) {
+    api::ScanResponse::Entry* out = response.add_entries();
+    out->set_key(std::move(entry.key));
+    out->set_value(std::move(entry.value));
+    out->set_version(entry.version.packed());
+  }
+  if (page.rest) {
+    response.set_more(true);
+    response.set_rest_start(std::move(page.rest->first));
+    response.set_rest_end(std::move(page.rest->second));
+  }
+  return response;
+}
+
+}  // namespace
+
+void ReadPath::serve_get(Get get, Timestamp at) {
+  api::ReadResponse response;
+  *response.mutable_info() = info(at);
+  Result<> read = read_items(deps_.engine, get.request, at, {.may_block = MayBlock::kNo}, response);
+  if (read) return get.reply(std::move(response));
+  if (read.error().code() != ErrorCode::kWouldBlock) return get.reply(fail(std::move(read).error()));
+  PROBE("read.from_disk");
+  // Versions at or below `at` do not change any more; the snapshot keeps them from being collected.
+  struct Job {
+    Get get;
+    api::ReadResponse response;
+    std::unique_ptr<EngineSnapshot> snapshot;
+    Result<> result;
+  };
+  response.clear_items();
+  auto job = std::make_shared<Job>(Job{std::move(get), std::move(response), deps_.engine.snapshot(), {}});
+  deps_.runtime.run_blocking(
+      [job, at, &engine = deps_.engine] {
+        job->result = read_items(engine, job->get.request, at, {.snapshot = job->snapshot.get()}, job->response);
+      },
+      [job] {
+        if (!job->result) return job->get.reply(fail(job->result.error()));
+        job->get.reply(std::move(job->response));
+      });
+}
+
+void ReadPath::serve_scan(Scan scan, Timestamp at) {
+  struct Job {
+    Scan scan;
+    api::ReadInfo info;
+    std::unique_ptr<EngineSnapshot> snapshot;
+    std::optional<Result<api::ScanResponse>> result;
+  };
+  auto job = std::make_shared<Job>(Job{std::move(scan), info(at), deps_.engine.snapshot(), {}});
+  deps_.runtime.run_blocking(
+      [job, at, &engine = deps_.engine] {
+        job->result.emplace(scan_page(engine, job->scan.request, at, {.snapshot = job->snapshot.get()}));
+      },
+      [job] {
+        if (*job->result) *(*job->result)->mutable_info() = std::move(job->info);
+        job->scan.reply(std::move(*job->result));
+      });
+}
+
+api::ReadInfo ReadPath::info(Timestamp at) const {
+  api::ReadInfo info;
+  info.set_timestamp(at.packed());
+  info.set_node_id(deps_.options.node.value());
+  info.set_region(deps_.options.region);
+  info.set_role(deps_.core.is_leader() ? api::LEADER
+                : deps_.machine.state().membership.is_learner(deps_.options.replica) ? api::LEARNER
+                                                                                      : api::FOLLOWER);
+  info.set_cluster_time_us(static_cast<std::uint64_t>(deps_.runtime.wall_now().us()));
+  return info;
+}
+
+void ReadPath::answer_error(Read read, Error error) {
+  std::visit([&](auto& what) { what.reply(fail(std::move(error))); }, read.what);
+}
+
+void ReadPath::answer_not_leader(Read read) {
+  if (auto* get = std::get_if<Get>(&read.what)) {
+    api::ReadResponse response;
+    *response.mutable_not_leader() = deps_.where();
+    return get->reply(std::move(response));
+  }
+  api::ScanResponse response;
+  *response.mutable_not_leader() = deps_.where();
+  std::get<Scan>(read.what).reply(std::move(response));
+}
+
+void ReadPath::shut_down() {
+  stopped_ = true;
+  for (Read& read : std::exchange(arrived_, {})) answer_not_leader(std::move(read));
+}
+
+}  // namespace meridian

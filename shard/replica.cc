@@ -1,0 +1,298 @@
+#include "shard/replica.h"
+
+#include <utility>
+
+#include "base/check.h"
+#include "base/fault.h"
+#include "raft/membership.h"
+
+namespace meridian {
+namespace {
+
+raft::Options raft_options(const ReplicaOptions& o) {
+  raft::Options out;
+  out.id = o.replica;
+  out.election_timeout = o.election_timeout;
+  out.heartbeat_interval = o.heartbeat_interval;
+  out.clock_drift = o.clock_drift;
+  out.priority = o.priority;
+  out.max_uncommitted_bytes = SIZE_MAX / 2;  // WritePath bounds it, before it evaluates
+  out.seed = o.seed;
+  return out;
+}
+
+}  // namespace
+
+Replica::Replica(Deps deps, ReplicaOptions options, StateMachine machine, raft::InitialState initial)
+    : deps_(std::move(deps)),
+      options_(std::move(options)),
+      machine_(std::move(machine)),
+      core_(raft_options(options_), std::move(initial), deps_.runtime.now()),
+      writes_({deps_.runtime, deps_.engine, deps_.hlc, core_, machine_, options_, [this] { wake(); }, [this] { return where(); }}),
+      reads_({deps_.runtime, deps_.engine, deps_.hlc, core_, machine_, writes_, options_, [this] { wake(); },
+              [this] { return where(); }}),
+      snapshots_out_({deps_.runtime, deps_.engine, deps_.fs, core_, options_, deps_.ship, [this] { wake(); },
+                      deps_.scratch_directory + "/out"}),
+      snapshots_in_({deps_.runtime, deps_.fs, [this](raft::Message m) { receive(std::move(m)); }, deps_.scratch_directory + "/in"}),
+      trimmer_({deps_.runtime, deps_.engine, deps_.log, core_, options_, deps_.fatal}) {
+  wake();
+}
+
+Replica::~Replica() { deps_.runtime.cancel(timer_); }
+
+void Replica::read(api::ReadRequest request, MonoTime deadline, ReadReply reply) {
+  reads_.submit(std::move(request), deadline, std::move(reply));
+}
+
+void Replica::scan(api::ScanRequest request, MonoTime deadline, ScanReply reply) {
+  reads_.submit(std::move(request), deadline, std::move(reply));
+}
+
+void Replica::write(api::WriteRequest request, MonoTime deadline, WriteReply reply) {
+  if (deps_.log.is_full()) {
+    return reply(fail(ErrorCode::kDiskFull, fmt::format("the log's disk on node {} is full", options_.node)));
+  }
+  writes_.submit(std::move(request), deadline, std::move(reply));
+}
+
+void Replica::receive(raft::Message message) {
+  inbox_.push_back(std::move(message));
+  wake();
+}
+
+void Replica::receive_snapshot(wire::SnapshotChunk chunk, SnapshotReceiver::Reply reply) {
+  snapshots_in_.receive(std::move(chunk), std::move(reply));
+}
+
+Result<> Replica::propose_membership(std::vector<ReplicaId> voters, std::vector<ReplicaId> learners) {
+  Result<LogIndex> index = core_.propose_membership(deps_.runtime.now(), std::move(voters), std::move(learners));
+  if (!index) return fail(std::move(index).error());
+  wake();
+  return {};
+}
+
+Result<> Replica::transfer_leadership(ReplicaId to) {
+  wake();
+  return core_.transfer_leadership(deps_.runtime.now(), to);
+}
+
+void Replica::change_cluster_state(api::ClusterState state, std::move_only_function<void(Result<>)> done) {
+  writes_.submit_cluster_state(std::move(state), std::move(done));
+}
+
+void Replica::refuse_with(std::optional<Error> trouble) {
+  writes_.refuse_with(trouble);
+  reads_.refuse_with(trouble);
+  trouble_ = std::move(trouble);
+}
+
+void Replica::step_aside(Callback done) {
+  writes_.shut_down();
+  reads_.shut_down();
+  const raft::Status status = core_.status();
+  ReplicaId best;
+  LogIndex furthest;
+  for (const raft::FollowerStatus& f : status.followers) {
+    if (f.learner || !f.recently_active || !status.membership.is_voter(f.id)) continue;
+    if (best == ReplicaId() || f.match > furthest) best = f.id, furthest = f.match;
+  }
+  if (!core_.is_leader() || best == ReplicaId()) return done();
+  (void)core_.transfer_leadership(deps_.runtime.now(), best);
+  wake();
+  // Over when this replica does not lead any more, or after T at the latest: then nobody took over.
+  auto shared = std::make_shared<Callback>(std::move(done));
+  const MonoTime give_up = deps_.runtime.now() + options_.election_timeout;
+  auto poll = std::make_shared<std::function<void()>>();
+  *poll = [this, shared, give_up, weak = std::weak_ptr(poll)] {
+    if (!core_.is_leader() || deps_.runtime.now() >= give_up) return (*shared)();
+    if (auto again = weak.lock()) deps_.runtime.after(Duration(5'000), lifetime_.guard([again] { (*again)(); }));
+  };
+  (*poll)();
+}
+
+api::NotLeader Replica::where() const {
+  api::NotLeader out;
+  out.set_term(core_.term().value());
+  const ReplicaId leader = core_.leader();
+  if (leader == ReplicaId() || leader == options_.replica) return out;
+  for (const api::ShardDescriptor& shard : machine_.cluster()->shards()) {
+    if (ShardId(shard.id()) != options_.shard) continue;
+    for (const api::ReplicaDescriptor& r : shard.replicas()) {
+      if (ReplicaId(r.replica_id()) == leader) out.set_leader_node_id(r.node_id());
+    }
+  }
+  for (const api::NodeDescriptor& node : machine_.cluster()->nodes()) {
+    if (node.id() == out.leader_node_id()) out.set_leader_address(node.address());
+  }
+  return out;
+}
+
+void Replica::wake() {
+  if (std::exchange(pass_scheduled_, true)) return;
+  deps_.runtime.post(lifetime_.guard([this] { pass(); }));
+}
+
+void Replica::pass() {
+  pass_scheduled_ = false;
+  const MonoTime now = deps_.runtime.now();  // after the inbox was filled (L1)
+  for (const std::uint64_t sequence : std::exchange(persisted_, {})) core_.persisted(now, sequence);
+  bool snapshot_offered = false;
+  for (const raft::Message& message : std::exchange(inbox_, {})) {
+    snapshot_offered |= message.type == raft::MessageType::kSnapshot;
+    core_.step(now, message);
+  }
+  if (now >= core_.next_deadline()) core_.tick(now);
+  writes_.run(now);
+  reads_.run(now);
+  take_output(now);
+  if (snapshot_offered && !installing_) snapshots_in_.finished();  // the core had no use for it
+  set_timer(now);
+}
+
+void Replica::set_timer(MonoTime now) {
+  const MonoTime deadline = core_.next_deadline();
+  if (timer_ != 0 && timer_at_ == deadline) return;
+  deps_.runtime.cancel(timer_);
+  timer_at_ = deadline;
+  timer_ = deps_.runtime.at(std::max(deadline, now), lifetime_.guard([this] {
+    timer_ = 0;
+    if (!pass_scheduled_) pass();
+  }));
+}
+
+void Replica::take_output(MonoTime now) {
+  // Taking may make more possible at once (a single voter commits what it persisted).
+  for (raft::Output out = core_.take_output(); !out.empty(); out = core_.take_output()) {
+    if (!out.messages.empty()) deps_.send(std::move(out.messages));
+    if (out.persist) persist(std::move(*out.persist));
+    if (!out.committed.empty()) apply(std::move(out.committed));
+    for (const raft::ReadState& read : out.reads) reads_.read_index_answered(read);
+    for (const ReplicaId to : out.snapshots_needed) snapshots_out_.send(to);
+    if (out.install) install(*out.install);
+    removed_ |= out.removed;
+  }
+  // Reads whose index is applied already are served in this pass.
+  reads_.run(now);
+}
+
+void Replica::persist(raft::Persist persist) {
+  LogUpdate update;
+  update.shard = options_.shard;
+  update.replica = options_.replica;
+  update.truncate_from = persist.truncate_from;
+  update.entries = std::move(persist.entries);
+  update.hard_state = persist.hard_state;
+  std::vector<LogUpdate> updates;
+  updates.push_back(std::move(update));
+  deps_.log.append(std::move(updates), lifetime_.guard([this, sequence = persist.sequence] {
+    persisted_.push_back(sequence);
+    wake();
+  }));
+}
+
+void Replica::apply(std::vector<raft::Entry> entries) {
+  to_apply_.insert(to_apply_.end(), std::make_move_iterator(entries.begin()), std::make_move_iterator(entries.end()));
+  apply_next();
+}
+
+void Replica::apply_next() {
+  if (applying_ || to_apply_.empty() || installing_) return;
+  std::vector<raft::Entry> entries;
+  std::size_t bytes = 0;
+  const std::size_t limit = BUGGIFY("replica.apply_one_by_one") ? 1 : options_.max_apply_bytes;
+  while (!to_apply_.empty() && (entries.empty() || bytes + to_apply_.front().bytes() <= limit)) {
+    bytes += to_apply_.front().bytes();
+    entries.push_back(std::move(to_apply_.front()));
+    to_apply_.pop_front();
+  }
+  applying_ = machine_.prepare(entries);
+  write_batch(MayBlock::kNo);
+}
+
+// RocksDB may stall: then the batch goes to the pool, and this loop goes on (S7).
+void Replica::write_batch(MayBlock may_block) {
+  if (may_block == MayBlock::kNo) {
+    Result<> written = deps_.engine.write(applying_->batch, MayBlock::kNo);
+    if (written || written.error().code() != ErrorCode::kWouldBlock) return batch_written(std::move(written));
+    PROBE("replica.apply_would_block");
+  }
+  auto result = std::make_shared<Result<>>();
+  auto batch = std::make_shared<WriteBatch>(std::move(applying_->batch));
+  deps_.runtime.run_blocking([result, batch, &engine = deps_.engine] { *result = engine.write(*batch, MayBlock::kYes); },
+                             lifetime_.guard([this, result, batch] {
+                               applying_->batch = std::move(*batch);
+                               batch_written(std::move(*result));
+                             }));
+}
+
+void Replica::batch_written(Result<> result) {
+  if (!result && result.error().code() == ErrorCode::kDiskFull) {
+    // Nothing was written. The log holds it all; it is applied when there is space.
+    if (!trouble_) refuse_with(Error(ErrorCode::kDiskFull, fmt::format("the data disk of node {} is full", options_.node)));
+    deps_.runtime.after(Duration(1'000'000), lifetime_.guard([this] { write_batch(MayBlock::kYes); }));
+    return;
+  }
+  if (!result) return deps_.fatal(std::move(result).error());
+  if (trouble_ && trouble_->code() == ErrorCode::kDiskFull) refuse_with(std::nullopt);
+  PreparedApply applied = std::move(*applying_);
+  applying_.reset();
+  machine_.written(applied);
+  const MonoTime now = deps_.runtime.now();
+  core_.applied(now, applied.entries.back().index);
+  for (const AppliedEntry& entry : applied.entries) writes_.entry_applied(entry);
+  trimmer_.applied(applied.batch.bytes());
+  if (on_applied_) on_applied_();
+  apply_next();
+  wake();
+}
+
+// Ingest first, then reset the log: a crash in between leaves a log that does not hold what is applied,
+// which a start discards (S5).
+void Replica::install(const raft::SnapshotMeta& meta) {
+  installing_ = true;
+  trimmer_.reset();
+  to_apply_.clear();  // covered by the snapshot
+  if (applying_) {    // let the batch under way end; nothing may be applied while the ranges are replaced
+    deps_.runtime.after(Duration(1'000), lifetime_.guard([this, meta] { install(meta); }));
+    return;
+  }
+  FAILPOINT("snapshot.before_ingest");
+  auto result = std::make_shared<Result<>>();
+  deps_.runtime.run_blocking(
+      [result, &engine = deps_.engine, files = snapshots_in_.files(meta),
+       ranges = shard_ranges(options_.shard, options_.keyspace), scratch = deps_.scratch_directory + "/ingest", &fs = deps_.fs] {
+        *result = [&]() -> Result<> {
+          RETURN_IF_ERROR(fs.create_directories(scratch));
+          RETURN_IF_ERROR(engine.flush());
+          return engine.ingest(ranges, files, {}, scratch);
+        }();
+      },
+      lifetime_.guard([this, result, meta] {
+        if (!*result) return deps_.fatal(std::move(*result).error());
+        FAILPOINT("snapshot.before_log_reset");
+        LogUpdate reset;
+        reset.shard = options_.shard;
+        reset.replica = options_.replica;
+        reset.reset = LogBase{meta.index, meta.term};
+        std::vector<LogUpdate> updates;
+        updates.push_back(std::move(reset));
+        deps_.log.append(std::move(updates), lifetime_.guard([this, meta] { installed(meta); }));
+      }));
+}
+
+void Replica::installed(const raft::SnapshotMeta& meta) {
+  PROBE("replica.snapshot_installed");
+  Result<StateMachine> machine = load_state_machine(deps_.engine, options_.shard);
+  if (!machine) return deps_.fatal(std::move(machine).error());
+  CHECK_F(machine->state().index == meta.index && machine->state().term == meta.term,
+          "a snapshot at {} of term {} installed as {} of term {}", meta.index, meta.term, machine->state().index,
+          machine->state().term);
+  machine_.replace(std::move(*machine));
+  installing_ = false;
+  snapshots_in_.finished();
+  core_.snapshot_installed(deps_.runtime.now(), meta);
+  if (on_applied_) on_applied_();
+  wake();
+}
+
+}  // namespace meridian

@@ -1,0 +1,125 @@
+// One replica of one shard: the driver around the Raft core, the state machine, and the paths of reads and
+// writes. On the shard's loop; no locks.
+//
+// Everything happens in passes: messages, requests and reports gather in inboxes and ask for a pass; one
+// pass steps the core with all of it, evaluates and proposes what is queued, and hands out one batch each
+// for the log, the network and the engine. What a pass started (a sync, an engine write, a snapshot)
+// reports back by asking for another one.
+//
+// The parts: write_path.h, read_path.h, snapshots.h, log_trimmer.h. The node around it: shard/node.
+#pragma once
+
+#include <deque>
+#include <memory>
+#include <optional>
+#include <vector>
+
+#include "base/engine.h"
+#include "base/file.h"
+#include "base/hlc.h"
+#include "base/lifetime.h"
+#include "base/runtime.h"
+#include "raft/core.h"
+#include "shard/log/log_store.h"
+#include "shard/log_trimmer.h"
+#include "shard/options.h"
+#include "shard/read_path.h"
+#include "shard/snapshots.h"
+#include "shard/state_machine.h"
+#include "shard/write_path.h"
+
+namespace meridian {
+
+class Replica {
+ public:
+  struct Deps {
+    Runtime& runtime;
+    Engine& engine;
+    LogStore& log;
+    FileSystem& fs;
+    Hlc& hlc;
+    // Ships consensus messages; may lose them.
+    std::function<void(std::vector<raft::Message>)> send;
+    // Ships one chunk of a snapshot and waits for its answer.
+    SnapshotSender::Ship ship;
+    // After this nothing may be trusted any more: the process stops.
+    std::function<void(Error)> fatal;
+    std::string scratch_directory;
+  };
+
+  // What a start found: the engine's state and the log's, already made to fit (recovery.h).
+  Replica(Deps deps, ReplicaOptions options, StateMachine machine, raft::InitialState initial);
+  ~Replica();
+  Replica(const Replica&) = delete;
+  Replica& operator=(const Replica&) = delete;
+
+  void read(api::ReadRequest request, MonoTime deadline, ReadReply reply);
+  void scan(api::ScanRequest request, MonoTime deadline, ScanReply reply);
+  void write(api::WriteRequest request, MonoTime deadline, WriteReply reply);
+
+  void receive(raft::Message message);
+  // Chunks of a snapshot from the leader; answers once stored, the last one once handed to the core.
+  void receive_snapshot(wire::SnapshotChunk chunk, SnapshotReceiver::Reply reply);
+
+  // Administration; on the leader. kNotLeader and the errors of raft::Core.
+  Result<> propose_membership(std::vector<ReplicaId> voters, std::vector<ReplicaId> learners);
+  Result<> transfer_leadership(ReplicaId to);
+  void change_cluster_state(api::ClusterState state, std::move_only_function<void(Result<>)> done);
+
+  // Reads and writes are refused with this; nullopt: served again.
+  void refuse_with(std::optional<Error> trouble);
+  // No new requests; leadership goes to whoever is furthest. done: nothing is left to hand over.
+  void step_aside(Callback done);
+
+  bool is_leader() const { return core_.is_leader(); }
+  // Leader, and may answer: an entry of its own term is applied.
+  bool leads() const { return core_.may_evaluate() && writes_.leading(); }
+  raft::Status raft_status() const { return core_.status(); }
+  const AppliedState& applied() const { return machine_.state(); }
+  const std::shared_ptr<const api::ClusterState>& cluster() const { return machine_.cluster(); }
+  api::NotLeader where() const;
+  const std::optional<Error>& trouble() const { return trouble_; }
+  // The replica was removed from its shard.
+  bool removed() const { return removed_; }
+  // Called after each applied batch, e.g. to follow the topology.
+  void on_applied(std::function<void()> callback) { on_applied_ = std::move(callback); }
+
+ private:
+  void wake();
+  void pass();
+  void set_timer(MonoTime now);
+  void take_output(MonoTime now);
+  void persist(raft::Persist persist);
+  void apply(std::vector<raft::Entry> entries);
+  void apply_next();
+  void write_batch(MayBlock may_block);
+  void batch_written(Result<> result);
+  void install(const raft::SnapshotMeta& meta);
+  void installed(const raft::SnapshotMeta& meta);
+
+  Deps deps_;
+  const ReplicaOptions options_;
+  StateMachine machine_;
+  raft::Core core_;
+  WritePath writes_;
+  ReadPath reads_;
+  SnapshotSender snapshots_out_;
+  SnapshotReceiver snapshots_in_;
+  LogTrimmer trimmer_;
+
+  std::vector<raft::Message> inbox_;
+  std::vector<std::uint64_t> persisted_;  // sequences reported by the log
+  std::deque<raft::Entry> to_apply_;
+  std::optional<PreparedApply> applying_;  // its batch is being written
+  bool installing_ = false;
+  bool removed_ = false;
+  std::optional<Error> trouble_;
+  std::function<void()> on_applied_;
+
+  bool pass_scheduled_ = false;
+  TimerId timer_ = 0;
+  MonoTime timer_at_;
+  Lifetime lifetime_;
+};
+
+}  // namespace meridian

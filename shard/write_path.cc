@@ -1,0 +1,284 @@
+#include "shard/write_path.h"
+
+#include <utility>
+
+#include "base/check.h"
+#include "base/fault.h"
+
+namespace meridian {
+namespace {
+
+// After so many rounds of loading what an evaluation needs it reads the disk itself: the cache is being
+// thrashed, and every write must end.
+constexpr int kMaxLoadAttempts = 3;
+constexpr std::uint32_t kBusyRetryMs = 20;
+
+txn::WriteRequest to_txn(api::WriteRequest&& from) {
+  txn::WriteRequest to;
+  to.id = {from.id().time_us(), from.id().client(), from.id().sequence()};
+  to.keyspace = KeyspaceId(from.keyspace_id());
+  to.mutations.reserve(from.mutations_size());
+  for (api::Mutation& m : *from.mutable_mutations()) {
+    txn::Mutation& out = to.mutations.emplace_back();
+    out.key = std::move(*m.mutable_key());
+    if (!m.remove()) out.value = std::move(*m.mutable_value());
+  }
+  if (from.has_condition()) {
+    api::Condition& c = *from.mutable_condition();
+    txn::Condition condition;
+    condition.key = std::move(*c.mutable_key());
+    condition.kind = c.kind() == api::Condition::ABSENT  ? txn::Condition::Kind::kAbsent
+                     : c.kind() == api::Condition::VALUE ? txn::Condition::Kind::kValue
+                                                         : txn::Condition::Kind::kVersion;
+    condition.value = std::move(*c.mutable_value());
+    condition.version = Timestamp(c.version());
+    to.condition = std::move(condition);
+  }
+  return to;
+}
+
+RegionId region_of(const api::ClusterState& cluster, NodeId node) {
+  for (const api::NodeDescriptor& n : cluster.nodes()) {
+    if (NodeId(n.id()) == node) return RegionId(static_cast<std::uint16_t>(n.region_id()));
+  }
+  return RegionId();
+}
+
+}  // namespace
+
+// The entry being put together from what is evaluated in one pass.
+class WritePath::Group {
+ public:
+  void add(txn::Command&& command, WriteReply reply) {
+    bytes_ += 96;
+    for (const txn::Mutation& m : command.mutations) bytes_ += 16 + m.key.size() + (m.value ? m.value->size() : 0);
+    entry.commands.push_back({command.id, command.stamp, command.outcome, std::move(reply)});
+    payload.set_closed_timestamp(command.stamp.packed());
+    wire::to_wire(std::move(command), payload.add_commands());
+  }
+  bool empty() const { return entry.commands.empty() && !payload.has_cluster_state() && payload.ceiling() == 0; }
+  std::size_t bytes() const { return bytes_; }
+  void clear() { *this = Group(); }
+
+  wire::EntryPayload payload;
+  PendingEntry entry;
+
+ private:
+  std::size_t bytes_ = 0;
+};
+
+void WritePath::submit(api::WriteRequest&& request, MonoTime deadline, WriteReply reply) {
+  if (Result<> ok = api::check_write(request, deps_.options.limits); !ok) return reply(fail(std::move(ok).error()));
+  if (request.id().time_us() == 0) {
+    return reply(fail(ErrorCode::kInvalidArgument, "the write carries no request id"));
+  }
+  if (stopped_ || !deps_.core.is_leader()) return answer_not_leader(std::move(reply));
+  if (trouble_) return reply(fail(*trouble_));
+  Queued queued;
+  queued.request = to_txn(std::move(request));
+  queued.bytes = queued.request.bytes();
+  const std::size_t load = queued_bytes_ + deps_.core.uncommitted_bytes();
+  if (load + queued.bytes > deps_.options.max_queued_bytes || BUGGIFY("write.queue_full")) {
+    return reply(fail(Error(ErrorCode::kBusy, fmt::format("{} bytes of writes are waiting; the limit is {}", load,
+                                                          deps_.options.max_queued_bytes))
+                          .with_retry_after(kBusyRetryMs)));
+  }
+  queued_bytes_ += queued.bytes;
+  queued.reply = std::move(reply);
+  queued.deadline = deadline;
+  queue_.push_back(std::move(queued));
+  deps_.wake();
+}
+
+void WritePath::submit_cluster_state(api::ClusterState state, std::move_only_function<void(Result<>)> done) {
+  if (stopped_ || !deps_.core.is_leader()) return done(fail(ErrorCode::kNotLeader, "this replica does not lead"));
+  if (cluster_done_) return done(fail(ErrorCode::kBusy, "another change of the cluster state is under way"));
+  cluster_state_ = std::move(state);
+  cluster_done_ = std::move(done);
+  deps_.wake();
+}
+
+void WritePath::run(MonoTime now) {
+  if (stopped_) return;
+  follow_leadership();
+  if (leadership_ == nullptr || !may_propose(now)) return;
+  Group group;
+  evaluate_queue(now, group);
+  const WallTime wall = deps_.runtime.wall_now();
+  if (cluster_state_) {
+    *group.payload.mutable_cluster_state() = std::move(*cluster_state_);
+    cluster_state_.reset();
+    group.entry.cluster_done = std::exchange(cluster_done_, nullptr);
+  }
+  // A ceiling rides along if an entry is going, and goes on its own only when a read waits for it (T3).
+  const bool ceiling_wanted = wanted_ceiling_ > std::max(leadership_->proposed_ceiling, deps_.machine.state().ceiling);
+  if (ceiling_wanted) group.payload.set_ceiling(next_ceiling(wall).packed());
+  if (!group.empty()) propose(now, group);
+}
+
+// A ceiling is at most T ahead of the wall clock when proposed, so that a new leader's wait until its own
+// clock has passed it hides in the election (T4).
+Timestamp WritePath::next_ceiling(WallTime wall) const {
+  return std::max(wanted_ceiling_, Timestamp::from_wall(wall + deps_.options.election_timeout));
+}
+
+void WritePath::follow_leadership() {
+  raft::Core& core = deps_.core;
+  if (leadership_ && (!core.is_leader() || core.term() != leadership_->term)) end_leadership();
+  if (!core.is_leader()) {
+    for (Queued& queued : std::exchange(queue_, {})) answer_not_leader(std::move(queued.reply));
+    queued_bytes_ = 0;
+    if (cluster_done_) std::exchange(cluster_done_, nullptr)(fail(ErrorCode::kNotLeader, "leadership was lost"));
+    cluster_state_.reset();
+    return;
+  }
+  if (leadership_ || !core.may_evaluate()) return;
+  const AppliedState& state = deps_.machine.state();
+  deps_.hlc.observe(std::max(state.ceiling, state.closed));
+  leadership_ = std::make_unique<Leadership>(
+      deps_.engine, deps_.hlc, core.term(), deps_.runtime.wall_now(),
+      txn::EvaluatorOptions{deps_.options.max_clock_offset, deps_.options.request_window,
+                            deps_.options.remembered_requests});
+}
+
+// What is in the log may yet be committed by the next leader: nobody knows.
+void WritePath::end_leadership() {
+  PROBE("write.leadership_lost");
+  std::unique_ptr<Leadership> ended = std::move(leadership_);
+  wanted_ceiling_ = Timestamp();
+  const Error unknown(ErrorCode::kUnknownOutcome,
+                      fmt::format("leadership of term {} ended before the write was known to be committed", ended->term));
+  for (PendingEntry& entry : ended->pending) {
+    for (PendingCommand& command : entry.commands) {
+      if (auto* waiting = ended->waiting.find(command.id); waiting != nullptr) {
+        for (WriteReply& reply : *waiting) reply(fail(unknown));
+      }
+      command.reply(fail(unknown));
+    }
+    if (entry.cluster_done) entry.cluster_done(fail(unknown));
+  }
+}
+
+// Checked before anything is evaluated: between this and propose() nothing can come in between, so that
+// an evaluated command is always appended.
+bool WritePath::may_propose(MonoTime now) const {
+  return deps_.core.may_propose(now) &&
+         deps_.core.uncommitted_bytes() + deps_.options.max_entry_bytes < deps_.options.max_queued_bytes;
+}
+
+void WritePath::evaluate_queue(MonoTime now, Group& group) {
+  std::deque<Queued> queue = std::exchange(queue_, {});
+  while (!queue.empty()) {
+    if (!may_propose(now)) {  // the rest waits for the next pass
+      queue_.insert(queue_.begin(), std::make_move_iterator(queue.begin()), std::make_move_iterator(queue.end()));
+      return;
+    }
+    Queued queued = std::move(queue.front());
+    queue.pop_front();
+    queued_bytes_ -= queued.bytes;
+    if (queued.deadline <= now) {
+      queued.reply(fail(ErrorCode::kDeadlineExceeded, "the deadline passed before the write was evaluated"));
+      continue;
+    }
+    evaluate_one(now, std::move(queued), group);
+    if (group.bytes() >= deps_.options.max_entry_bytes) propose(now, group);
+  }
+}
+
+void WritePath::evaluate_one(MonoTime now, Queued&& queued, Group& group) {
+  const txn::RequestId id = queued.request.id;
+  // An entry is one message and one write of the log: a large request goes alone (S8).
+  if (!group.empty() && group.bytes() + queued.bytes > deps_.options.max_entry_bytes) propose(now, group);
+  const MayBlock may_block = queued.attempts >= kMaxLoadAttempts ? MayBlock::kYes : MayBlock::kNo;
+  // evaluate() takes the mutations only when it answers a Command.
+  auto evaluated = leadership_->evaluator.evaluate(std::move(queued.request), deps_.runtime.wall_now(), may_block);
+  if (!evaluated) return queued.reply(fail(std::move(evaluated).error()));
+  if (auto* command = std::get_if<txn::Command>(&*evaluated)) {
+    leadership_->evaluator.appended(*command);
+    group.add(std::move(*command), std::move(queued.reply));
+  } else if (auto* outcome = std::get_if<txn::WriteOutcome>(&*evaluated)) {
+    PROBE("write.retry_answered_from_memory");
+    answer(std::move(queued.reply), *outcome, outcome->version);
+  } else if (std::holds_alternative<txn::Evaluator::WaitForPending>(*evaluated)) {
+    PROBE("write.retry_waits_for_pending");
+    leadership_->waiting[id].push_back(std::move(queued.reply));
+  } else {
+    load_and_retry(std::move(queued));
+  }
+}
+
+void WritePath::load_and_retry(Queued&& queued) {
+  PROBE("write.evaluation_would_block");
+  ++queued.attempts;
+  auto shared = std::make_shared<Queued>(std::move(queued));
+  Engine& engine = deps_.engine;
+  deps_.runtime.run_blocking([shared, &engine] { txn::warm_up(engine, shared->request); },
+                             lifetime_.guard([this, shared] {
+                               queued_bytes_ += shared->bytes;
+                               queue_.push_back(std::move(*shared));
+                               deps_.wake();
+                             }));
+}
+
+void WritePath::propose(MonoTime now, Group& group) {
+  const WallTime wall = deps_.runtime.wall_now();
+  if (group.payload.commands().empty()) group.payload.set_closed_timestamp(deps_.hlc.now(wall).packed());
+  group.payload.set_origin_region(region_of(*deps_.machine.cluster(), deps_.options.node).value());
+  leadership_->proposed_ceiling =
+      std::max({leadership_->proposed_ceiling, Timestamp(group.payload.ceiling()), Timestamp(group.payload.closed_timestamp())});
+  const Result<LogIndex> index =
+      deps_.core.propose(now, leadership_->term, std::make_shared<const std::string>(group.payload.SerializeAsString()));
+  CHECK_F(index.has_value(), "a proposal that may_propose() allowed was refused: {}", index.error().to_string());
+  group.entry.index = *index;
+  leadership_->pending.push_back(std::move(group.entry));
+  group.clear();
+}
+
+void WritePath::entry_applied(const AppliedEntry& applied) {
+  if (leadership_ == nullptr || leadership_->term != applied.term) return;
+  if (leadership_->pending.empty() || leadership_->pending.front().index != applied.index) return;
+  PendingEntry entry = std::move(leadership_->pending.front());
+  leadership_->pending.pop_front();
+  CHECK(entry.commands.size() == applied.stamps.size());
+  for (PendingCommand& command : entry.commands) {
+    leadership_->evaluator.oldest_applied(command.stamp);
+    if (auto* waiting = leadership_->waiting.find(command.id); waiting != nullptr) {
+      std::vector<WriteReply> replies = std::move(*waiting);
+      leadership_->waiting.erase(command.id);
+      for (WriteReply& reply : replies) answer(std::move(reply), command.outcome, command.stamp);
+    }
+    answer(std::move(command.reply), command.outcome, command.stamp);
+  }
+  if (entry.cluster_done) entry.cluster_done({});
+}
+
+// Nobody answers with a timestamp above its own physical clock (T4).
+void WritePath::answer(WriteReply reply, const txn::WriteOutcome& outcome, Timestamp stamp) {
+  const WallTime wall = deps_.runtime.wall_now();
+  if (stamp.physical() > wall) {
+    PROBE("write.answer_waits_for_clock");
+    auto shared = std::make_shared<WriteReply>(std::move(reply));
+    deps_.runtime.after(stamp.physical() - wall,
+                        lifetime_.guard([this, shared, outcome, stamp] { answer(std::move(*shared), outcome, stamp); }));
+    return;
+  }
+  api::WriteResponse response;
+  response.set_applied(outcome.applied);
+  response.set_version(outcome.version.packed());
+  response.set_cluster_time_us(static_cast<std::uint64_t>(wall.us()));
+  reply(std::move(response));
+}
+
+void WritePath::answer_not_leader(WriteReply reply) {
+  api::WriteResponse response;
+  *response.mutable_not_leader() = deps_.where();
+  reply(std::move(response));
+}
+
+void WritePath::shut_down() {
+  stopped_ = true;
+  for (Queued& queued : std::exchange(queue_, {})) answer_not_leader(std::move(queued.reply));
+  queued_bytes_ = 0;
+}
+
+}  // namespace meridian
