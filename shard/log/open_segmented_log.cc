@@ -16,7 +16,8 @@ namespace {
 //
 // What was read may be in the page cache only: the process may have been killed before its fsync, or the
 // fsync may have failed, after which the kernel calls the pages clean and a new fsync answers "fine" without
-// writing them. So the bytes are written anew, beside the old ones.
+// writing them. So the bytes are written anew, beside the old ones. At every start: the last batch, or the
+// header of a segment without one, is never recorded as synced.
 Result<> rewrite_tail(FileSystem& fs, const RecoveredSegment& segment, bool torn) {
   ASSIGN_OR_RETURN(std::string bytes, read_file(fs, segment.path));
   bytes.resize(segment.bytes);
@@ -70,9 +71,7 @@ Result<OpenedLog> open_segmented_log(Runtime& runtime, FileSystem& fs, const std
         {.number = header.number, .first_sequence = header.first_sequence, .bytes = log_format::kSegmentHeaderBytes});
   } else {
     const RecoveredSegment& last = recovery.segments.back();
-    if (recovery.torn || recovery.last_sequence > recovery.recorded) {
-      RETURN_IF_ERROR(rewrite_tail(fs, last, recovery.torn));
-    }
+    RETURN_IF_ERROR(rewrite_tail(fs, last, recovery.torn));
     ASSIGN_OR_RETURN(file, fs.open(last.path, FileSystem::Open::kExisting));
   }
   RETURN_IF_ERROR(fs.sync_directory(directory));
