@@ -169,7 +169,7 @@ void Replica::take_output(MonoTime now) {
     for (const raft::ReadState& read : out.reads) reads_.read_index_answered(read);
     for (const ReplicaId to : out.snapshots_needed) snapshots_out_.send(to);
     if (out.install) install(*out.install);
-    removed_ |= out.removed;
+    if (out.removed && !std::exchange(removed_, true) && on_removed_) on_removed_();
   }
   // Reads whose index is applied already are served in this pass.
   reads_.run(now);

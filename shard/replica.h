@@ -83,6 +83,8 @@ class Replica {
   bool removed() const { return removed_; }
   // Called after each applied batch, e.g. to follow the topology.
   void on_applied(std::function<void()> callback) { on_applied_ = std::move(callback); }
+  // Called once, when this replica has learnt that it is not a member any more.
+  void on_removed(std::function<void()> callback) { on_removed_ = std::move(callback); }
 
  private:
   void wake();
@@ -114,7 +116,7 @@ class Replica {
   bool installing_ = false;
   bool removed_ = false;
   std::optional<Error> trouble_;
-  std::function<void()> on_applied_;
+  std::function<void()> on_applied_, on_removed_;
 
   bool pass_scheduled_ = false;
   TimerId timer_ = 0;

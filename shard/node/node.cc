@@ -1,0 +1,205 @@
+#include "shard/node/node.h"
+
+#include <utility>
+
+#include "base/check.h"
+#include "base/fault.h"
+#include "base/log.h"
+#include "shard/node/recovery.h"
+
+namespace meridian {
+namespace {
+
+wire::Sender make_sender(const wire::Identity& identity, std::uint64_t process, const Address& address) {
+  wire::Sender sender;
+  sender.set_cluster_id(identity.cluster_id());
+  sender.set_node_id(identity.node_id());
+  sender.set_incarnation(identity.incarnation());
+  sender.set_process(process);
+  sender.set_address(address);
+  return sender;
+}
+
+}  // namespace
+
+Node::Node(Deps deps, std::unique_ptr<DataDirectory> directory, NodeOptions options)
+    : deps_(std::move(deps)),
+      directory_(std::move(directory)),
+      options_(std::move(options)),
+      peers_(make_sender(directory_->identity(), deps_.runtime.random(), deps_.transport.local_address())) {}
+
+Node::~Node() = default;
+
+Result<std::unique_ptr<Node>> Node::open(Deps deps, std::unique_ptr<DataDirectory> directory, NodeOptions options) {
+  const std::string& region = directory->identity().region();
+  if (!region.empty() && region != options.region) {
+    return fail(ErrorCode::kFailedPrecondition, fmt::format("{} belongs to a node of region {}, not {}", directory->path(),
+                                                            region, options.region));
+  }
+  std::unique_ptr<Node> node(new Node(std::move(deps), std::move(directory), std::move(options)));
+  RETURN_IF_ERROR(node->recover());
+  node->serve();
+  return node;
+}
+
+Result<> Node::recover() {
+  const wire::Identity& identity = directory_->identity();
+  LogOptions log_options = options_.log;
+  log_options.must_exist = identity.initialised();
+  log_options.on_fatal = [this](const Error& error) { stop_with(error); };
+  ASSIGN_OR_RETURN(OpenedLog opened,
+                   open_segmented_log(deps_.runtime, deps_.fs, directory_->path() + "/log", std::move(log_options)));
+  log_ = std::move(opened.store);
+  if (!directory_->in_cluster()) return {};
+  if (log_->smallest_allowed(kOnlyShard) > ReplicaId(identity.replica_id())) {
+    removed_ = true;
+    return {};
+  }
+  const RecoveredLog* log = nullptr;
+  for (const RecoveredLog& found : opened.logs) {
+    if (found.shard == kOnlyShard) log = &found;
+  }
+  if (!identity.initialised()) {
+    // The node knew whom it belongs to, and stopped before its data was created: start over.
+    ASSIGN_OR_RETURN(const std::optional<api::JoinRequest> join, directory_->load_join());
+    if (!join) return fail(ErrorCode::kCorruption, directory_->path() + "/JOIN is missing");
+    forming_ = true;
+    spawn(deps_.runtime, [](Node* self, api::JoinRequest request, std::weak_ptr<char> alive) -> Task<void> {
+      Result<> created = co_await self->create_initial(std::move(request));
+      if (alive.expired()) co_return;
+      self->forming_ = false;
+      if (!created) self->stop_with(std::move(created).error());
+    }(this, *join, lifetime_.token()));
+    return {};
+  }
+  return start_replica(log);
+}
+
+Result<> Node::start_replica(const RecoveredLog* log) {
+  const wire::Identity& identity = directory_->identity();
+  ASSIGN_OR_RETURN(Recovered recovered, recover_replica(deps_.engine, kOnlyShard, log));
+  const api::ClusterState& cluster = *recovered.machine.cluster();
+  if (cluster.cluster_id() != 0 && cluster.cluster_id() != identity.cluster_id()) {
+    return fail(ErrorCode::kFailedPrecondition,
+                fmt::format("{} holds data of cluster {:016x} under an identity of cluster {:016x}", directory_->path(),
+                            cluster.cluster_id(), identity.cluster_id()));
+  }
+  ReplicaOptions options = options_.replica;
+  options.shard = kOnlyShard;
+  options.replica = ReplicaId(identity.replica_id());
+  options.node = NodeId(identity.node_id());
+  options.region = options_.region;
+  options.seed = deps_.runtime.random();
+  if (recovered.discard_log) {
+    PROBE("node.log_older_than_snapshot");
+    LogUpdate reset;
+    reset.shard = options.shard;
+    reset.replica = options.replica;
+    reset.reset = LogBase{recovered.initial.applied, recovered.machine.state().term};
+    std::vector<LogUpdate> updates;
+    updates.push_back(std::move(reset));
+    log_->append(std::move(updates), nullptr);
+  }
+  peers_.follow(cluster);
+  Replica::Deps deps{deps_.runtime, deps_.engine, *log_, deps_.fs, hlc_,
+                     [this](std::vector<raft::Message> messages) { send_raft(std::move(messages)); },
+                     [this](ReplicaId to, wire::SnapshotChunk chunk, auto done) {
+                       ship_snapshot(to, std::move(chunk), std::move(done));
+                     },
+                     [this](Error error) { stop_with(std::move(error)); },
+                     directory_->path() + "/snapshots"};
+  replica_ = std::make_unique<Replica>(std::move(deps), std::move(options), std::move(recovered.machine),
+                                       std::move(recovered.initial));
+  operations_ = std::make_unique<Operations>(
+      Operations::Deps{deps_.runtime, deps_.transport, *replica_, NodeId(identity.node_id())});
+  replica_->on_applied([this] { applied(); });
+  replica_->on_removed([this] { handle_removed(); });
+  LOG_INFO("replica started", {{"node", identity.node_id()},
+                               {"replica", identity.replica_id()},
+                               {"incarnation", identity.incarnation()},
+                               {"applied", replica_->applied().index.value()}});
+  return {};
+}
+
+void Node::applied() {
+  peers_.follow(*replica_->cluster());
+  operations_->poke();
+}
+
+// It learnt that its shard goes on without it: its log goes, and a tombstone says that this replica can
+// never come back (S4, M4).
+void Node::handle_removed() {
+  if (std::exchange(removed_, true)) return;
+  LOG_WARNING("this node was removed from its cluster", {{"node", directory_->identity().node_id()}});
+  const ReplicaId replica(directory_->identity().replica_id());
+  deps_.runtime.post(lifetime_.guard([this, replica] {
+    operations_.reset();
+    replica_.reset();
+    log_->remove(kOnlyShard, replica, replica.next(), nullptr);
+  }));
+}
+
+void Node::stop_with(Error error) {
+  if (fatal_) return;
+  fatal_ = error;
+  LOG_ERROR("this node stops", {{"error", error.to_string()}});
+  deps_.fatal(std::move(error));
+}
+
+void Node::shut_down(bool hand_over, Callback done) {
+  draining_ = true;
+  auto shared = std::make_shared<Callback>(std::move(done));
+  auto flush = lifetime_.guard([this, shared] {
+    auto flushed = std::make_shared<Result<>>();
+    deps_.runtime.run_blocking([flushed, &engine = deps_.engine] { *flushed = engine.flush(); }, [flushed, shared] {
+      // What could not be flushed is in the log.
+      if (!*flushed) LOG_WARNING("the data was not flushed", {{"error", flushed->error().to_string()}});
+      (*shared)();
+    });
+  });
+  if (replica_ && hand_over) return replica_->step_aside(std::move(flush));
+  flush();
+}
+
+std::string Node::not_ready() const {
+  if (fatal_) return fatal_->to_string();
+  if (draining_) return "shutting down";
+  if (removed_) return "removed from the cluster";
+  if (!replica_) return "not part of a cluster yet: meridianctl cluster init, or node add";
+  if (replica_->trouble()) return replica_->trouble()->to_string();
+  if (!replica_->is_leader() && replica_->raft_status().leader == ReplicaId()) return "no leader is known";
+  return "";
+}
+
+Result<> Node::check_shard(std::uint64_t shard, std::uint32_t keyspace) const {
+  if (removed_) return fail(ErrorCode::kUnavailable, "this node was removed from its cluster");
+  if (!replica_) return fail(ErrorCode::kUnavailable, "this node is not part of a cluster yet");
+  if (ShardId(shard) != kOnlyShard) return fail(ErrorCode::kNotFound, fmt::format("there is no shard {} here", shard));
+  if (keyspace != api::kDefaultKeyspaceId) {
+    return fail(ErrorCode::kNotFound, fmt::format("shard {} holds no keyspace {}", shard, keyspace));
+  }
+  return {};
+}
+
+void Node::serve() {
+  serve_data();
+  serve_topology();
+  serve_peers();
+}
+
+void Node::serve_data() {
+  handle(deps_.transport, api::kRead, [this](api::ReadRequest request, MonoTime deadline, ReadReply reply) {
+    if (Result<> ok = check_shard(request.shard_id(), request.keyspace_id()); !ok) return reply(fail(ok.error()));
+    replica_->read(std::move(request), deadline, std::move(reply));
+  });
+  handle(deps_.transport, api::kScan, [this](api::ScanRequest request, MonoTime deadline, ScanReply reply) {
+    if (Result<> ok = check_shard(request.shard_id(), request.keyspace_id()); !ok) return reply(fail(ok.error()));
+    replica_->scan(std::move(request), deadline, std::move(reply));
+  });
+  handle(deps_.transport, api::kWrite, [this](api::WriteRequest request, MonoTime deadline, WriteReply reply) {
+    if (Result<> ok = check_shard(request.shard_id(), request.keyspace_id()); !ok) return reply(fail(ok.error()));
+    replica_->write(std::move(request), deadline, std::move(reply));
+  });
+}
+
+}  // namespace meridian

@@ -1,0 +1,112 @@
+// A whole node, assembled from ports: the data directory, the log, the replica, the calls it serves. Lives
+// on one loop. A node starts empty or with an identity; an empty one waits to be told to form a cluster
+// (bootstrap) or to join one, and remembers that durably before it acts on it.
+#pragma once
+
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "base/engine.h"
+#include "base/file.h"
+#include "base/hlc.h"
+#include "base/lifetime.h"
+#include "base/runtime.h"
+#include "base/task.h"
+#include "base/transport.h"
+#include "shard/log/log_store.h"
+#include "shard/node/data_directory.h"
+#include "shard/node/operations.h"
+#include "shard/node/peers.h"
+#include "shard/options.h"
+#include "shard/replica.h"
+
+namespace meridian {
+
+struct NodeOptions {
+  std::string region;
+  std::string version;    // for status
+  ReplicaOptions replica;  // shard, replica, node and region are filled in
+  LogOptions log;         // on_fatal and must_exist are filled in
+};
+
+class Node {
+ public:
+  struct Deps {
+    Runtime& runtime;
+    Transport& transport;
+    Engine& engine;
+    FileSystem& fs;
+    // Nothing may be trusted or answered any more: stop the process. Called at most once.
+    std::function<void(Error)> fatal;
+  };
+
+  // Recovers what the directory and the engine hold and begins to serve. On the loop; blocks while it
+  // reads. The errors of DataDirectory::open, open_segmented_log and recover_replica.
+  static Result<std::unique_ptr<Node>> open(Deps deps, std::unique_ptr<DataDirectory> directory, NodeOptions options);
+  ~Node();
+
+  // Refuses new requests, hands leadership over (if asked to), flushes the data; then done.
+  void shut_down(bool hand_over, Callback done);
+
+  bool in_cluster() const { return replica_ != nullptr; }
+  bool is_leader() const { return replica_ && replica_->is_leader(); }
+  // Why it should get no requests; empty: it is ready.
+  std::string not_ready() const;
+  // Null before the node is part of a cluster.
+  Replica* replica() { return replica_.get(); }
+  const DataDirectory& directory() const { return *directory_; }
+  LogStats log_stats() const { return log_->stats(); }
+  api::NodeStatusResponse status() const;
+
+ private:
+  Node(Deps deps, std::unique_ptr<DataDirectory> directory, NodeOptions options);
+  Result<> recover();
+  Result<> start_replica(const RecoveredLog* log);
+  void serve();
+  void serve_data();
+  void serve_topology();
+  void serve_peers();
+  void stop_with(Error error);
+
+  // formation.cc
+  using JoinReply = std::move_only_function<void(Result<api::JoinResponse>)>;
+  using BootstrapReply = std::move_only_function<void(Result<api::BootstrapResponse>)>;
+  void join(api::JoinRequest request, JoinReply reply);
+  Task<Result<>> join_now(api::JoinRequest request);
+  Task<Result<>> create_initial(api::JoinRequest request);
+  void bootstrap(api::BootstrapRequest request, BootstrapReply reply);
+  Task<Result<api::BootstrapResponse>> bootstrap_now(api::BootstrapRequest request, MonoTime deadline);
+  Result<api::ClusterState> plan_cluster(const api::BootstrapRequest& request);
+
+  void send_raft(std::vector<raft::Message> messages);
+  void receive_raft(wire::RaftBatch batch);
+  void refuse_impostor(const wire::Sender& sender);
+  void ship_snapshot(ReplicaId to, wire::SnapshotChunk chunk,
+                     std::move_only_function<void(Result<wire::SnapshotChunkResponse>)> done);
+  void applied();
+  void handle_removed();
+  Result<> check_shard(std::uint64_t shard, std::uint32_t keyspace) const;
+
+  Deps deps_;
+  std::unique_ptr<DataDirectory> directory_;
+  NodeOptions options_;
+  Hlc hlc_;
+  Peers peers_;
+  std::unique_ptr<LogStore> log_;
+  std::unique_ptr<Replica> replica_;
+  std::unique_ptr<Operations> operations_;
+  bool forming_ = false;    // a join or bootstrap is under way
+  bool draining_ = false;
+  bool removed_ = false;
+  bool stopped_ = false;
+  std::optional<Error> fatal_;
+  Lifetime lifetime_;
+};
+
+// "shard 1 of a node": the only one there is until the placement service splits.
+inline constexpr ShardId kOnlyShard{api::kFirstShardId};
+
+}  // namespace meridian

@@ -1,0 +1,156 @@
+// What a node answers about itself and the topology, and how it speaks with its peers.
+#include <utility>
+
+#include "base/check.h"
+#include "base/fault.h"
+#include "base/log.h"
+#include "shard/node/node.h"
+
+namespace meridian {
+namespace {
+
+constexpr Duration kChunkTimeout{10'000'000};
+
+}  // namespace
+
+void Node::serve_topology() {
+  handle(deps_.transport, api::kTopology, [this](const api::TopologyRequest&, MonoTime, auto reply) {
+    api::TopologyResponse response;
+    response.set_node_id(directory_->identity().node_id());
+    response.set_cluster_time_us(static_cast<std::uint64_t>(deps_.runtime.wall_now().us()));
+    if (replica_ && replica_->cluster()->cluster_id() != 0) {
+      response.set_initialised(true);
+      *response.mutable_state() = *replica_->cluster();
+      const api::NotLeader where = replica_->where();
+      response.set_leader_term(where.term());
+      response.set_leader_node_id(replica_->is_leader() ? directory_->identity().node_id() : where.leader_node_id());
+    }
+    reply(std::move(response));
+  });
+  handle(deps_.transport, api::kNodeStatus,
+         [this](const api::NodeStatusRequest&, MonoTime, auto reply) { reply(status()); });
+  handle(deps_.transport, api::kChange, [this](const api::ChangeRequest& request, MonoTime, Operations::ChangeReply reply) {
+    if (!replica_) return reply(fail(ErrorCode::kUnavailable, "this node is not part of a cluster"));
+    if (!replica_->leads()) {
+      api::ChangeResponse response;
+      *response.mutable_not_leader() = replica_->where();
+      return reply(std::move(response));
+    }
+    operations_->submit(request, std::move(reply));
+  });
+  handle(deps_.transport, api::kJoin,
+         [this](api::JoinRequest request, MonoTime, JoinReply reply) { join(std::move(request), std::move(reply)); });
+  handle(deps_.transport, api::kBootstrap, [this](api::BootstrapRequest request, MonoTime, BootstrapReply reply) {
+    bootstrap(std::move(request), std::move(reply));
+  });
+}
+
+api::NodeStatusResponse Node::status() const {
+  api::NodeStatusResponse out;
+  const wire::Identity& identity = directory_->identity();
+  out.set_node_id(identity.node_id());
+  out.set_cluster_id(identity.cluster_id());
+  out.set_incarnation(identity.incarnation());
+  out.set_version(options_.version);
+  out.set_trouble(removed_ || !replica_ || replica_->trouble() || draining_ ? not_ready() : "");
+  out.set_log_bytes(log_->stats().bytes_on_disk);
+  out.set_data_bytes(deps_.engine.stats().disk_bytes);
+  if (!replica_) return out;
+  const raft::Status raft = replica_->raft_status();
+  const bool learner = raft.membership.is_learner(raft.id);
+  out.set_role(raft.role == raft::Role::kLeader ? api::LEADER : learner ? api::LEARNER : api::FOLLOWER);
+  out.set_term(raft.term.value());
+  out.set_leader_node_id(replica_->is_leader() ? identity.node_id() : replica_->where().leader_node_id());
+  out.set_last_index(raft.last_index.value());
+  out.set_commit_index(raft.commit.value());
+  out.set_applied_index(replica_->applied().index.value());
+  out.set_closed_timestamp(replica_->applied().closed.packed());
+  for (const ReplicaId id : raft.membership.voters) out.add_voters(id.value());
+  for (const ReplicaId id : raft.membership.learners) out.add_learners(id.value());
+  for (const raft::FollowerStatus& f : raft.followers) {
+    auto* progress = out.add_progress();
+    progress->set_replica_id(f.id.value());
+    progress->set_match_index(f.match.value());
+    progress->set_active(f.recently_active);
+  }
+  return out;
+}
+
+void Node::serve_peers() {
+  deps_.transport.handle(wire::kRaftBatch, [this](IncomingCall call) {
+    Result<wire::RaftBatch> batch = wire::decode(call.payload, static_cast<wire::RaftBatch*>(nullptr));
+    if (batch) return receive_raft(std::move(*batch));
+    LOG_WARNING("a malformed consensus message", {{"error", batch.error().to_string()}});
+  });
+  deps_.transport.handle(wire::kIdentityConflict, [this](IncomingCall call) {
+    const auto conflict = wire::decode(call.payload, static_cast<wire::IdentityConflict*>(nullptr));
+    if (!conflict || conflict->refused_process() != peers_.self().process()) return;  // of an earlier process
+    stop_with(Error(ErrorCode::kFailedPrecondition,
+                    fmt::format("another process speaks as node {} of this cluster, from {}: two nodes have one identity",
+                                conflict->seen().node_id(), conflict->seen().address())));
+  });
+  handle(deps_.transport, wire::kSnapshotChunk,
+         [this](wire::SnapshotChunk chunk, MonoTime, SnapshotReceiver::Reply reply) {
+           if (!replica_ || peers_.hear(chunk.sender(), chunk.to_node()) != Peers::Verdict::kAccept) {
+             return reply(fail(ErrorCode::kFailedPrecondition, "this node takes no snapshots from that sender"));
+           }
+           replica_->receive_snapshot(std::move(chunk), std::move(reply));
+         });
+}
+
+void Node::send_raft(std::vector<raft::Message> messages) {
+  std::map<NodeId, wire::RaftBatch> batches;
+  for (const raft::Message& message : messages) {
+    const std::optional<NodeId> node = peers_.node_of(message.to);
+    if (node) wire::to_wire(message, batches[*node].add_messages());
+  }
+  for (auto& [node, batch] : batches) {
+    const std::optional<Address> address = peers_.address_of(node);
+    if (!address) continue;
+    *batch.mutable_sender() = peers_.self();
+    batch.set_to_node(node.value());
+    batch.set_shard_id(kOnlyShard.value());
+    deps_.transport.send(*address, wire::kRaftBatch, batch.SerializeAsString(), {.priority = Priority::kHigh});
+  }
+}
+
+void Node::receive_raft(wire::RaftBatch batch) {
+  if (!replica_) return;
+  switch (peers_.hear(batch.sender(), batch.to_node())) {
+    case Peers::Verdict::kAccept: break;
+    case Peers::Verdict::kOtherCluster: PROBE("node.message_of_another_cluster"); return;
+    case Peers::Verdict::kImpostor: return refuse_impostor(batch.sender());
+  }
+  for (wire::RaftMessage& m : *batch.mutable_messages()) {
+    Result<raft::Message> message = wire::from_wire(std::move(m));
+    if (!message) {
+      LOG_WARNING("a malformed consensus message", {{"error", message.error().to_string()}});
+      continue;
+    }
+    if (message->to != ReplicaId(directory_->identity().replica_id()) || message->type == raft::MessageType::kSnapshot) continue;
+    peers_.replica_at(message->from, NodeId(batch.sender().node_id()));
+    replica_->receive(std::move(*message));
+  }
+}
+
+void Node::refuse_impostor(const wire::Sender& sender) {
+  PROBE("node.impostor_refused");
+  wire::IdentityConflict conflict;
+  *conflict.mutable_seen() = sender.node_id() == peers_.self().node_id() ? peers_.self() : peers_.known(NodeId(sender.node_id()));
+  conflict.set_refused_process(sender.process());
+  deps_.transport.send(sender.address(), wire::kIdentityConflict, conflict.SerializeAsString(), {.priority = Priority::kHigh});
+}
+
+void Node::ship_snapshot(ReplicaId to, wire::SnapshotChunk chunk,
+                         std::move_only_function<void(Result<wire::SnapshotChunkResponse>)> done) {
+  const std::optional<NodeId> node = peers_.node_of(to);
+  const std::optional<Address> address = node ? peers_.address_of(*node) : std::nullopt;
+  if (!address) return done(fail(ErrorCode::kUnavailable, fmt::format("nobody knows where replica {} is", to)));
+  *chunk.mutable_sender() = peers_.self();
+  chunk.set_to_node(node->value());
+  chunk.set_shard_id(kOnlyShard.value());
+  call(deps_.transport, *address, wire::kSnapshotChunk, chunk,
+       {.deadline = deps_.runtime.now() + kChunkTimeout, .priority = Priority::kBulk}, std::move(done));
+}
+
+}  // namespace meridian
