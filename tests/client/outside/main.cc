@@ -134,7 +134,12 @@ void without_cluster() {
   REQUIRE(connected.error().is_definite() && !connected.error().causes().empty());
   REQUIRE(!meridian::Client::connect({"no port"}));
 
-  auto lazy = meridian::Client::connect(options.connect_timeout(milliseconds(0)).timeout(milliseconds(400)));
+  REQUIRE(!meridian::Admin::connect(options));
+  REQUIRE(to_string(meridian::Role::kLeader) == "leader" && to_string(meridian::NodeState::kActive) == "active" &&
+          to_string(meridian::ErrorCode::kBusy) == "busy");
+  REQUIRE(!meridian::RequestId::parse("x") && meridian::RequestId(1, 2, 3).to_string() == "1-0000000000000002-3");
+
+  auto lazy = meridian::Client::connect(options.connect_timeout(milliseconds(0)).timeout(milliseconds(2'000)));
   REQUIRE(lazy);
   auto read = lazy->get("k");
   REQUIRE(!read && read.error().code() == meridian::ErrorCode::kUnavailable && read.error().is_definite());
@@ -148,13 +153,30 @@ void without_cluster() {
   auto cancelled = future.get();
   REQUIRE(!cancelled && cancelled.error().code() == meridian::ErrorCode::kCancelled);
 
+  REQUIRE(stop.token().is_cancelled());
+
   auto scan = lazy->scan(meridian::ScanRange::all());
+  REQUIRE(!scan.done() && scan.timestamp() == 0);
   for (const meridian::Entry& entry : scan) std::printf("%s?\n", entry.key.c_str());
   REQUIRE(!scan.status() && scan.status().error().code() == meridian::ErrorCode::kUnavailable);
+
+  // Every call exists in the library, and ends.
+  meridian::Client client = *lazy;
+  meridian::Admin admin(client);
+  const auto at_once = meridian::CallOptions().timeout(milliseconds(1));
+  REQUIRE(!client.multi_get({"a"}, at_once) && !client.remove("a", at_once) && !client.new_request_id(at_once));
+  REQUIRE(!client.compare_and_set("a", meridian::Expected::value("x"), meridian::Desired::removed(), at_once));
+  REQUIRE(!client.write_batch(meridian::WriteBatch().put("a", "b"), at_once));
+  REQUIRE(!admin.hello(at_once) && !admin.status(at_once) && !admin.remove_node(1, false, at_once));
+  REQUIRE(!admin.init_cluster({meridian::NodeSpec("h:1", "r")}, at_once) && !admin.transfer_leader(1, at_once));
+  REQUIRE(!admin.add_node(meridian::NodeSpec("h:1", "r"), at_once));
+  REQUIRE(!admin.replace_node(1, meridian::NodeSpec("h:1", "r"), at_once));
 
   // The last handle may go anywhere, with calls under way.
   auto last = lazy->get_async("k", meridian::CallOptions().timeout(milliseconds(30'000)));
   lazy = meridian::Error(meridian::ErrorCode::kCancelled, "let go");
+  admin = meridian::Admin(meridian::Client(nullptr));
+  client = admin.client();
   auto ended = last.get();
   REQUIRE(!ended && ended.error().is_definite());
 }
