@@ -1,0 +1,80 @@
+// What the proxy counts, and Reply, which answers one public call once and counts that. On the loop; the counters may
+// be read from any thread.
+#pragma once
+
+#include <cstddef>
+#include <memory>
+#include <string_view>
+#include <utility>
+
+#include "base/metrics.h"
+#include "base/runtime.h"
+#include "base/transport.h"
+
+namespace meridian::proxy {
+
+struct MethodTraffic {
+  Counter& requests;
+  Counter& errors;
+  MetricHistogram& latency;
+};
+
+// Shared by the proxy and the replies that outlive it.
+struct Traffic {
+  explicit Traffic(Metrics& m)
+      : retries(m.counter("meridian_proxy_retries_total", "Attempts at a node after a request's first.")),
+        redirects(m.counter("meridian_proxy_redirects_total", "Answers of nodes that they are not the leader.")),
+        unknown_outcomes(m.counter("meridian_proxy_unknown_outcomes_total", "Writes answered 'unknown outcome'.")),
+        refused(m.counter("meridian_proxy_refused_total", "Requests refused because too many were under way.")),
+        inflight_gauge(m.gauge("meridian_proxy_requests_in_flight", "Requests under way.")) {}
+  Counter& retries;
+  Counter& redirects;
+  Counter& unknown_outcomes;
+  Counter& refused;
+  Gauge& inflight_gauge;
+  std::size_t inflight = 0;
+
+  void count(int change) {
+    inflight += static_cast<std::size_t>(change);
+    inflight_gauge.set(static_cast<double>(inflight));
+  }
+};
+
+class Reply {
+ public:
+  Reply(std::shared_ptr<Traffic> traffic, MethodTraffic& method, Runtime& runtime, Responder respond)
+      : traffic_(std::move(traffic)),
+        method_(&method),
+        runtime_(&runtime),
+        arrived_(runtime.now()),
+        respond_(std::move(respond)) {
+    traffic_->count(+1);
+    method_->requests.add();
+  }
+  Reply(Reply&&) noexcept = default;
+  Reply& operator=(Reply&&) = delete;
+  ~Reply() {
+    if (traffic_) traffic_->count(-1);
+  }
+
+  void operator()(Result<std::string> response) {
+    if (!traffic_) return;
+    method_->latency.record(runtime_->now() - arrived_);
+    if (!response) {
+      method_->errors.add();
+      if (response.error().code() == ErrorCode::kUnknownOutcome) traffic_->unknown_outcomes.add();
+    }
+    traffic_->count(-1);
+    traffic_.reset();
+    respond_(std::move(response));
+  }
+
+ private:
+  std::shared_ptr<Traffic> traffic_;  // null: answered
+  MethodTraffic* method_;
+  Runtime* runtime_;
+  MonoTime arrived_;
+  Responder respond_;
+};
+
+}  // namespace meridian::proxy
