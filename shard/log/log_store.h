@@ -91,7 +91,7 @@ class LogStore {
 
 struct LogOptions {
   std::uint64_t segment_bytes = 64 << 20;
-  std::uint64_t max_batch_bytes = 8 << 20;  // of one write; a larger append() goes alone
+  std::uint64_t max_batch_bytes = 8 << 20;  // a batch this large takes no more; the next begins
   Duration mark_delay{10'000};              // how long a completed sync waits for a batch to record it (S1)
   Duration full_retry{1'000'000};
   // The oldest segment is emptied when less than this part of it is live, or when the log is over

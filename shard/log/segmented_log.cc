@@ -199,8 +199,8 @@ void SegmentedLog::written(const std::shared_ptr<WriteJob>& job) {
   if (done.drop_below != 0) remove_segments_below(done.drop_below);
   if (done.rewrite_step) rewrite_step_pending_ = false;
   maybe_rewrite();
-  // The next write goes on while the callbacks run; but without one, what they append goes together.
-  write_soon();
+  // The callbacks first: they take microseconds, and what they append joins the next batch, so that appenders
+  // do not fall into two groups that wait for each other's fsync.
   const std::weak_ptr<bool> alive = alive_;
   run_waiters(std::move(done.waiters));
   if (const auto lock = alive.lock(); !lock || !*lock) return;
