@@ -9,7 +9,7 @@ import sys
 
 # The ten folders; beside them only these files.
 TOP_LEVEL = {"base", "raft", "txn", "shard", "proxy", "server", "client", "tools", "tests", "docs", ".ci",
-             "CMakeLists.txt", "CMakePresets.json", "README.md", "CONTRIBUTING.md", "CHANGELOG.md", "LICENSE", "NOTICE",
+             "CMakeLists.txt", "CMakePresets.json", "README.md", "CONTRIBUTING.md", "CHANGELOG.md", "SECURITY.md", "LICENSE", "NOTICE",
              ".clang-format", ".clang-tidy", ".gitignore", ".gitattributes", ".editorconfig"}
 
 SHARD = {"shard", "shard/api", "shard/wire", "shard/log", "shard/node", "shard/placement", "shard/feed"}
