@@ -30,9 +30,7 @@ void declare_raft(Settings& s, RaftConfig& c) {
   s.add("raft.election_timeout", "T: how long a leader may be silent", &c.election_timeout, 50ms, 60s);
   s.add("raft.heartbeat_interval", "between a leader's heartbeats", &c.heartbeat_interval, 5ms, 20s);
   s.add("raft.clock_drift", "the largest rate error between two clocks", &c.clock_drift, 0.0, 0.2);
-  s.add_bytes("raft.max_append", "of one append message", &c.max_append, 4 << 10, 8 << 20);
-  s.add_bytes("raft.max_inflight", "unacknowledged, per follower", &c.max_inflight, 64 << 10, 1 << 30);
-  s.add_bytes("raft.max_uncommitted", "beyond it writes are refused as busy", &c.max_uncommitted, 1 << 20, 1 << 30);
+  s.add("raft.priority", "for leadership: 0 is preferred, others only where nobody better is there", &c.priority, 0, 9);
 }
 
 void declare_storage(Settings& s, StorageConfig& c) {
@@ -48,6 +46,8 @@ void declare_limits(Settings& s, LimitsConfig& c) {
   s.add_bytes("limits.batch", "largest batch, encoded", &c.batch, 1 << 10, 4 << 20);
   s.add("limits.batch_keys", "keys of a batch", &c.batch_keys, 1, 100'000);
   s.add_bytes("limits.frame", "largest message between processes", &c.frame, 5 << 20, 256 << 20);
+  s.add_bytes("limits.queue", "requests that wait; beyond it they are refused as busy", &c.queue, 1 << 20, 1 << 30);
+  s.add("limits.request_window", "how long request ids are remembered", &c.request_window, 10s, 24h);
   s.add("limits.clock_offset", "largest difference between two wall clocks", &c.clock_offset, 1ms, 10s);
 }
 
@@ -64,6 +64,13 @@ Result<> check_raft(const RaftConfig& raft) {
 }
 
 }  // namespace
+
+api::Limits LimitsConfig::to_api() const {
+  return {.max_key_bytes = key,
+          .max_value_bytes = value,
+          .max_request_bytes = batch,
+          .max_batch_keys = static_cast<std::size_t>(batch_keys)};
+}
 
 void NodeConfig::declare(Settings& s) {
   s.add_choice("role", "what this file is for", &role, {"node"});

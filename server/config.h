@@ -9,6 +9,7 @@
 #include "base/config.h"
 #include "base/log.h"
 #include "base/types.h"
+#include "shard/api/methods.h"
 
 namespace meridian::server {
 
@@ -25,9 +26,7 @@ struct RaftConfig {
   Duration election_timeout = 500ms;
   Duration heartbeat_interval = 100ms;
   double clock_drift = 0.01;
-  std::uint64_t max_append = 1 << 20;
-  std::uint64_t max_inflight = 8 << 20;
-  std::uint64_t max_uncommitted = 64 << 20;
+  std::int64_t priority = 0;
 };
 
 struct StorageConfig {
@@ -42,7 +41,11 @@ struct LimitsConfig {
   std::uint64_t batch = 4 << 20;
   std::int64_t batch_keys = 100'000;
   std::uint64_t frame = 16 << 20;
+  std::uint64_t queue = 64 << 20;
   Duration clock_offset = 250ms;
+  Duration request_window = 10min;
+
+  api::Limits to_api() const;
 };
 
 struct NodeConfig {

@@ -102,6 +102,13 @@ Result<> Front::listen(std::vector<std::shared_ptr<grpc::Service>> services, std
   return {};
 }
 
+bool Front::wait_for(std::function<void(Callback)> start, Duration timeout) {
+  auto promise = std::make_shared<std::promise<void>>();
+  auto future = promise->get_future();
+  runtime_.post([promise, start = std::move(start)] { start([promise] { promise->set_value(); }); });
+  return future.wait_for(timeout) == std::future_status::ready;
+}
+
 void Front::drain() {
   draining_ = true;
   if (server_) server_->set_serving(false);

@@ -6,6 +6,7 @@
 #include <functional>
 #include <future>
 #include <memory>
+#include <optional>
 #include <string>
 #include <type_traits>
 #include <vector>
@@ -14,7 +15,6 @@
 #include "base/grpc/grpc_server.h"
 #include "base/grpc/grpc_transport.h"
 #include "base/metrics.h"
-#include "base/task.h"
 #include "server/config.h"
 #include "server/http_server.h"
 
@@ -67,22 +67,22 @@ class Front {
     });
     return future.get();
   }
-  // Runs a task on the loop and waits for its result, at most for so long; nullopt: it goes on.
-  template <class T>
-  std::optional<T> await(std::function<Task<T>()> make, std::optional<Duration> timeout = {}) {
+  // The same for HTTP's threads and for endings: at most for so long; nullopt: the loop does not answer.
+  template <class F>
+  std::optional<std::invoke_result_t<F>> ask_loop(F f, Duration timeout) {
+    using T = std::invoke_result_t<F>;
     auto promise = std::make_shared<std::promise<T>>();
     auto future = promise->get_future();
-    runtime_.post([this, promise, make = std::move(make)] { spawn(runtime_, deliver<T>(make, promise)); });
-    if (timeout && future.wait_for(*timeout) != std::future_status::ready) return std::nullopt;
+    runtime_.post([promise, f = std::move(f)]() mutable { promise->set_value(f()); });
+    promise.reset();  // a loop that has ended drops its copy, and breaks the promise
+    if (future.wait_for(timeout) != std::future_status::ready) return std::nullopt;
     return future.get();
   }
+  // Starts something on the loop and waits for its callback; false: it takes longer.
+  bool wait_for(std::function<void(Callback done)> start, Duration timeout);
 
  private:
   explicit Front(Options options);
-  template <class T>
-  static Task<void> deliver(std::function<Task<T>()> make, std::shared_ptr<std::promise<T>> promise) {
-    promise->set_value(co_await make());
-  }
   void register_process_metrics();
 
   const Options options_;

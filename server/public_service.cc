@@ -79,7 +79,8 @@ std::string to_string(const grpc::ByteBuffer& buffer) {
 // What all methods share. Called on gRPC's threads; answers on the loop's.
 class Gateway {
  public:
-  Gateway(HandlerTap& tap, PublicServiceOptions options) : tap_(tap), options_(options) {}
+  Gateway(Runtime& runtime, Dispatch dispatch, PublicServiceOptions options)
+      : runtime_(runtime), dispatch_(std::move(dispatch)), options_(options) {}
 
   grpc::ServerUnaryReactor* serve(MethodId method, grpc::CallbackServerContext* context,
                                   const grpc::ByteBuffer* request, grpc::ByteBuffer* response) {
@@ -105,7 +106,7 @@ class Gateway {
       *response = grpc::ByteBuffer(&slice, 1);
       reactor->Finish(grpc::Status::OK);
     });
-    tap_.dispatch(method, std::move(call));
+    runtime_.post([this, method, call = std::move(call)]() mutable { dispatch_(method, std::move(call)); });
     return reactor;
   }
 
@@ -114,10 +115,11 @@ class Gateway {
     const auto deadline = context.deadline();
     if (deadline == std::chrono::system_clock::time_point::max()) return MonoTime::max();
     const auto left = std::chrono::duration_cast<Duration>(deadline - std::chrono::system_clock::now());
-    return left > std::chrono::hours(24 * 365) ? MonoTime::max() : tap_.runtime().now() + left;
+    return left > std::chrono::hours(24 * 365) ? MonoTime::max() : runtime_.now() + left;
   }
 
-  HandlerTap& tap_;
+  Runtime& runtime_;
+  const Dispatch dispatch_;
   const PublicServiceOptions options_;
   std::atomic<std::size_t> in_flight_{0};
 };
@@ -137,7 +139,8 @@ using RawKeyValue = v1::KeyValue::WithRawCallbackMethod_Get<
 
 class KeyValueService final : public RawKeyValue {
  public:
-  KeyValueService(HandlerTap& tap, PublicServiceOptions options) : gateway_(tap, options) {}
+  KeyValueService(Runtime& runtime, Dispatch dispatch, PublicServiceOptions options)
+      : gateway_(runtime, std::move(dispatch), options) {}
   MERIDIAN_UNARY(Get)
   MERIDIAN_UNARY(MultiGet)
   MERIDIAN_UNARY(Put)
@@ -158,7 +161,8 @@ using RawAdmin = v1::Admin::WithRawCallbackMethod_InitCluster<
 
 class AdminService final : public RawAdmin {
  public:
-  AdminService(HandlerTap& tap, PublicServiceOptions options) : gateway_(tap, options) {}
+  AdminService(Runtime& runtime, Dispatch dispatch, PublicServiceOptions options)
+      : gateway_(runtime, std::move(dispatch), options) {}
   MERIDIAN_UNARY(InitCluster)
   MERIDIAN_UNARY(GetStatus)
   MERIDIAN_UNARY(AddNode)
@@ -174,18 +178,10 @@ class AdminService final : public RawAdmin {
 
 }  // namespace
 
-void HandlerTap::dispatch(MethodId method, IncomingCall call) {
-  runtime_.post([this, method, call = std::move(call)]() mutable {
-    const auto it = handlers_.find(method);
-    if (it == handlers_.end()) {
-      return call.respond(fail(ErrorCode::kUnimplemented, fmt::format("method {:#x} is not served here", method)));
-    }
-    it->second(std::move(call));
-  });
-}
-
-std::vector<std::shared_ptr<grpc::Service>> make_public_services(HandlerTap& tap, PublicServiceOptions options) {
-  return {std::make_shared<KeyValueService>(tap, options), std::make_shared<AdminService>(tap, options)};
+std::vector<std::shared_ptr<grpc::Service>> make_public_services(Runtime& runtime, Dispatch dispatch,
+                                                                 PublicServiceOptions options) {
+  return {std::make_shared<KeyValueService>(runtime, dispatch, options),
+          std::make_shared<AdminService>(runtime, dispatch, options)};
 }
 
 }  // namespace meridian::server

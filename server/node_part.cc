@@ -1,0 +1,170 @@
+// One node: directory, engine and Node between the loop and the sockets.
+
+#include <utility>
+
+#include "base/log.h"
+#include "base/posix_file.h"
+#include "server/command_line.h"
+#include "server/ending.h"
+#include "server/front.h"
+#include "server/parts.h"
+#include "server/rocks/rocks_engine.h"
+#include "shard/node/node.h"
+
+namespace meridian::server {
+
+namespace {
+
+constexpr Duration kLoopPatience = 1s;  // of a scrape or a health check
+
+// Figures of a node, brought up to date when somebody scrapes.
+class NodeMetrics {
+ public:
+  explicit NodeMetrics(Metrics& m)
+      : leader_(m.gauge("meridian_raft_leader", "1 where this node leads its shard.")),
+        term_(m.gauge("meridian_raft_term", "Current term.")),
+        last_(m.gauge("meridian_raft_last_index", "Last entry of the log.")),
+        commit_(m.gauge("meridian_raft_commit_index", "Last entry known to be committed.")),
+        applied_(m.gauge("meridian_raft_applied_index", "Last entry applied to the data.")),
+        voters_(m.gauge("meridian_raft_voters", "Voters of the shard.")),
+        trouble_(m.gauge("meridian_node_trouble", "1 where it refuses requests; /readyz says why.")),
+        log_bytes_(m.gauge("meridian_log_disk_bytes", "Size of the log's segments.")),
+        log_live_(m.gauge("meridian_log_live_bytes", "Part of the log that is still needed.")),
+        log_queue_(m.gauge("meridian_log_queue_bytes", "Appended and not durable yet.")),
+        log_full_(m.gauge("meridian_log_full", "1 while the disk is full.")),
+        data_bytes_(m.gauge("meridian_engine_disk_bytes", "Size of the data's files.")),
+        data_memory_(m.gauge("meridian_engine_memory_bytes", "Write buffers and caches.")),
+        syncs_(m.latency("meridian_log_sync_seconds", "Time of one write of the log with its fsync.")),
+        sync_sizes_(m.sizes("meridian_log_sync_size_bytes", "Size of one write of the log.")) {}
+
+  void set(const api::NodeStatusResponse& status, const LogStats& log, const EngineStats& engine) {
+    leader_.set(status.role() == api::LEADER);
+    term_.set(static_cast<double>(status.term()));
+    last_.set(static_cast<double>(status.last_index()));
+    commit_.set(static_cast<double>(status.commit_index()));
+    applied_.set(static_cast<double>(status.applied_index()));
+    voters_.set(status.voters_size());
+    trouble_.set(!status.trouble().empty());
+    log_bytes_.set(static_cast<double>(log.bytes_on_disk));
+    log_live_.set(static_cast<double>(log.bytes_live));
+    log_queue_.set(static_cast<double>(log.queue_bytes));
+    data_bytes_.set(static_cast<double>(engine.disk_bytes));
+    data_memory_.set(static_cast<double>(engine.memory_bytes));
+  }
+  void synced(Duration took, std::uint64_t bytes) {
+    syncs_.record(took);
+    sync_sizes_.record(bytes);
+  }
+  void full(bool full) { log_full_.set(full); }
+
+ private:
+  Gauge &leader_, &term_, &last_, &commit_, &applied_, &voters_, &trouble_;
+  Gauge &log_bytes_, &log_live_, &log_queue_, &log_full_, &data_bytes_, &data_memory_;
+  MetricHistogram &syncs_, &sync_sizes_;
+};
+
+NodeOptions node_options(const NodeConfig& config, std::uint64_t seed) {
+  NodeOptions options;
+  options.region = config.region;
+  options.version = version_text();
+  options.replica.election_timeout = config.raft.election_timeout;
+  options.replica.heartbeat_interval = config.raft.heartbeat_interval;
+  options.replica.clock_drift = config.raft.clock_drift;
+  options.replica.priority = static_cast<std::uint32_t>(config.raft.priority);
+  options.replica.max_clock_offset = config.limits.clock_offset;
+  options.replica.request_window = config.limits.request_window;
+  options.replica.max_queued_bytes = config.limits.queue;
+  options.replica.limits = config.limits.to_api();
+  options.replica.seed = seed;
+  options.log.segment_bytes = config.storage.log_segment;
+  return options;
+}
+
+class NodeInProcess final : public Part {
+ public:
+  NodeInProcess(NodeConfig config, std::unique_ptr<Front> front)
+      : config_(std::move(config)), front_(std::move(front)), metrics_(front_->metrics()) {}
+
+  ~NodeInProcess() override { stop(Duration(0)); }
+
+  Result<> start() {
+    ASSIGN_OR_RETURN(std::unique_ptr<DataDirectory> directory, DataDirectory::open(fs_, config_.dir));
+    RocksOptions rocks;
+    rocks.path = config_.dir + "/data";
+    rocks.block_cache_bytes = config_.storage.block_cache;
+    rocks.write_buffer_bytes = config_.storage.write_buffer;
+    ASSIGN_OR_RETURN(engine_, open_rocks_engine(rocks));
+
+    RETURN_IF_ERROR(front_->on_loop([&]() -> Result<> {
+      NodeOptions options = node_options(config_, front_->runtime().random());
+      options.log.on_synced = [this](Duration took, std::uint64_t bytes) { metrics_.synced(took, bytes); };
+      options.log.on_full = [this](bool full) { metrics_.full(full); };
+      ASSIGN_OR_RETURN(node_, Node::open({.runtime = front_->runtime(),
+                                          .transport = front_->transport(),
+                                          .engine = *engine_,
+                                          .fs = fs_,
+                                          .fatal = [](const Error& error) { end_at_once(error); }},
+                                         std::move(directory), std::move(options)));
+      return {};
+    }));
+    refresh_ = front_->metrics().on_scrape([this] { refresh(); });
+    return front_->listen({}, [this] {
+      return front_->ask_loop([this] { return node_->not_ready(); }, kLoopPatience)
+          .value_or("its loop does not answer");
+    });
+  }
+
+  const Address& address() const override { return front_->address(); }
+
+  Result<> shut_down(Duration bound, bool hand_over) override {
+    front_->drain();
+    const bool flushed =
+        front_->wait_for([this, hand_over](Callback done) { node_->shut_down(hand_over, std::move(done)); }, bound);
+    if (!flushed) LOG_WARNING("not everything was flushed in time; the log has it", {{"dir", config_.dir}});
+    stop(std::min(bound, Duration(500ms)));
+    return {};
+  }
+
+ private:
+  void refresh() {
+    const auto figures =
+        front_->ask_loop([this] { return std::pair(node_->status(), node_->log_stats()); }, kLoopPatience);
+    if (figures) metrics_.set(figures->first, figures->second, engine_->stats());
+  }
+
+  void stop(Duration grace) {
+    front_->stop(grace);
+    refresh_.reset();
+    node_.reset();
+    engine_.reset();
+  }
+
+  const NodeConfig config_;
+  std::unique_ptr<Front> front_;
+  NodeMetrics metrics_;
+  PosixFileSystem fs_;
+  std::unique_ptr<Engine> engine_;
+  std::unique_ptr<Node> node_;
+  std::shared_ptr<void> refresh_;
+};
+
+}  // namespace
+
+Result<std::unique_ptr<Part>> start_node(NodeConfig config, std::shared_ptr<BlockingPool> pool,
+                                         const std::string& name) {
+  ASSIGN_OR_RETURN(auto front, Front::start({.name = name,
+                                             .role = "node",
+                                             .listen = config.listen,
+                                             .advertise = config.advertise,
+                                             .http = config.http,
+                                             .region = config.region,
+                                             .latency = config.latency,
+                                             .latency_peers = config.latency_peers,
+                                             .frame_bytes = config.limits.frame,
+                                             .pool = std::move(pool)}));
+  auto node = std::make_unique<NodeInProcess>(std::move(config), std::move(front));
+  RETURN_IF_ERROR(node->start());
+  return node;
+}
+
+}  // namespace meridian::server
