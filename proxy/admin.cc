@@ -59,7 +59,7 @@ void bootstrap(Parts& parts, const v1::InitClusterRequest& request, Meta meta, R
 
 template <class Response, class Answer>
 void change(Parts& parts, api::ChangeRequest request, Repeat repeat, Meta meta, Reply reply, Answer answer) {
-  const MonoTime now = parts.runtime.now();
+  const Duration left = meta.deadline - parts.runtime.now();
   auto call = make_call(
       api::kChange, std::move(request),
       [&parts, answer](api::ChangeResponse&& from) -> Result<std::string> {
@@ -72,7 +72,8 @@ void change(Parts& parts, api::ChangeRequest request, Repeat repeat, Meta meta, 
   call->target = Target::kLeader;
   call->repeat = repeat;
   call->deadline = meta.deadline;
-  call->attempt_timeout = std::max(meta.deadline - now, Duration(1));  // who may not ask twice waits
+  // Who may not ask twice waits.
+  call->attempt_timeout = repeat == Repeat::kOnce ? left : std::min(left, 3 * parts.options.attempt_timeout);
   call->trace = std::move(meta.trace);
   parts.router.start(std::move(call));
 }
@@ -107,11 +108,12 @@ void serve(Parts& parts, v1::HelloRequest, Meta, Reply reply) {
 void serve(Parts& parts, v1::InitClusterRequest request, Meta meta, Reply reply) {
   if (Result<> ok = check_nodes(request); !ok) return reply(fail(std::move(ok).error()));
   if (parts.topology.known()) return reply(initialised_before(parts.topology, request));
-  parts.topology.when_settled(
-      [&parts, request = std::move(request), meta = std::move(meta), reply = std::move(reply)]() mutable {
-        if (parts.topology.known()) return reply(initialised_before(parts.topology, request));
-        bootstrap(parts, request, std::move(meta), std::move(reply));
-      });
+  const MonoTime deadline = meta.deadline;
+  parts.topology.when_all_asked(deadline, [&parts, request = std::move(request), meta = std::move(meta),
+                                           reply = std::move(reply)](Result<>) mutable {
+    if (parts.topology.known()) return reply(initialised_before(parts.topology, request));
+    bootstrap(parts, request, std::move(meta), std::move(reply));
+  });
 }
 
 void serve(Parts& parts, v1::AddNodeRequest request, Meta meta, Reply reply) {

@@ -109,8 +109,10 @@ void Router::on_not_leader(Call call, const TopologyCache::Route& from) {
   traffic_.redirects.add();
   // A read at a timestamp that is not closed there yet is one for the leader.
   call->target = Target::kLeader;
-  topology_.suspect_leader(from.node, topology_.last_leader().term);
   const api::NotLeader hint = std::exchange(call->elsewhere, api::NotLeader());
+  // Unless it became the leader since it said so.
+  const std::uint64_t term = topology_.last_leader().term;
+  if (hint.term() == 0 || hint.term() >= term) topology_.suspect_leader(from.node, term);
   if (hint.leader_node_id() != from.node) topology_.learn_leader(hint);
   call->last_error = Error(ErrorCode::kNotLeader, fmt::format("{} does not lead", from.address));
   std::optional<TopologyCache::Route> leader = topology_.leader();

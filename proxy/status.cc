@@ -197,10 +197,11 @@ void answer_unknown(Parts& parts, Reply reply) {
 
 void serve(Parts& parts, v1::GetStatusRequest, Meta meta, Reply reply) {
   // The topology as it is now, not as it was learnt some time ago: operations may have changed it.
-  parts.topology.when_settled([&parts, deadline = meta.deadline, reply = std::move(reply)]() mutable {
-    if (!parts.topology.known()) return answer_unknown(parts, std::move(reply));
-    ask_everyone(parts, deadline, std::move(reply));
-  });
+  parts.topology.when_fresh(meta.deadline,
+                            [&parts, deadline = meta.deadline, reply = std::move(reply)](Result<>) mutable {
+                              if (!parts.topology.known()) return answer_unknown(parts, std::move(reply));
+                              ask_everyone(parts, deadline, std::move(reply));
+                            });
 }
 
 }  // namespace meridian::proxy

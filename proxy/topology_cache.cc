@@ -15,6 +15,8 @@ namespace {
 constexpr Duration kAskAgain = std::chrono::milliseconds(200);
 // A verdict "not initialised" is good for so long.
 constexpr Duration kVerdictLasts = std::chrono::milliseconds(100);
+// So that many waiting requests do not keep nodes busy with the same question.
+constexpr Duration kAskGap = std::chrono::milliseconds(10);
 // A replica that failed is not preferred for so long.
 constexpr Duration kAvoided = std::chrono::seconds(1);
 
@@ -39,16 +41,20 @@ std::vector<Address> TopologyCache::addresses() const {
 
 void TopologyCache::refresh() {
   last_refresh_ = runtime_.now();
-  for (const Address& address : addresses()) ask(address);
+  for (const Address& address : addresses()) ask(address, false);
 }
 
 void TopologyCache::refresh_if_old() {
   if (runtime_.now() - last_refresh_ >= options_.refresh_interval) refresh();
 }
 
-void TopologyCache::ask(const Address& address) {
-  if (std::exchange(endpoints_[address].asking, true)) return;
+void TopologyCache::ask(const Address& address, bool at_once) {
   const MonoTime sent = runtime_.now();
+  Endpoint& endpoint = endpoints_[address];
+  if (endpoint.asking) return;
+  if (!at_once && endpoint.verdict != Verdict::kUnasked && sent - endpoint.last_asked < kAskGap) return;
+  endpoint.asking = true;
+  endpoint.last_asked = sent;
   CallOptions options;
   options.deadline = sent + options_.probe_timeout;
   call(transport_, address, api::kTopology, api::TopologyRequest(), std::move(options),
@@ -60,11 +66,13 @@ void TopologyCache::ask(const Address& address) {
 void TopologyCache::on_topology(const Address& address, MonoTime sent, Result<api::TopologyResponse> answer) {
   Endpoint& endpoint = endpoints_[address];
   endpoint.asking = false;
+  bool leader_spoke = false;
   if (!answer) {
     endpoint.verdict = Verdict::kFailed;
     failed(address);
   } else if (!answer->initialised()) {
     endpoint.verdict = Verdict::kUninitialised;
+    said_uninitialised_ = runtime_.now();
     answered(address, runtime_.now() - sent);
   } else if (known() && answer->state().cluster_id() != state_.cluster_id()) {
     PROBE("proxy.node_of_another_cluster");
@@ -80,16 +88,15 @@ void TopologyCache::on_topology(const Address& address, MonoTime sent, Result<ap
     answered(address, runtime_.now() - sent);
     clock_.learn(answer->cluster_time_us(), sent, runtime_.now());
     learn_state(answer->state());
-    const bool own_word = answer->node_id() == answer->leader_node_id();
-    learn_leader(answer->leader_node_id(), answer->leader_term(), own_word ? address : Address(), own_word);
+    leader_spoke = answer->leader_node_id() != 0 && answer->node_id() == answer->leader_node_id();
+    learn_leader(answer->leader_node_id(), answer->leader_term(), leader_spoke ? address : Address(), leader_spoke);
   }
-  settle();
+  finish_waiting(address, leader_spoke);
 }
 
 void TopologyCache::learn_state(const api::ClusterState& state) {
   if (state.cluster_id() == 0 || (known() && state.cluster_id() != state_.cluster_id())) return;
   if (known() && state.version() <= state_.version()) return;
-  const bool first = !known();
   state_ = state;
   nodes_.clear();
   for (const api::NodeDescriptor& n : state_.nodes()) {
@@ -98,8 +105,6 @@ void TopologyCache::learn_state(const api::ClusterState& state) {
   LOG_INFO("topology learnt", {{"cluster", fmt::format("{:016x}", state_.cluster_id())},
                                {"version", state_.version()},
                                {"nodes", nodes_.size()}});
-  if (!first) return;
-  for (Waiting& waiting : std::exchange(waiting_, {})) waiting.waiter({});
 }
 
 const TopologyCache::Node* TopologyCache::node(std::uint64_t id) const {
@@ -179,13 +184,13 @@ bool TopologyCache::any_reachable() const {
   });
 }
 
-bool TopologyCache::settled() const {
-  return std::ranges::none_of(endpoints_, [](const auto& entry) { return entry.second.asking; });
-}
-
 bool TopologyCache::uninitialised() const {
-  return !known() && settled() && runtime_.now() - last_settled_ <= kVerdictLasts &&
-         std::ranges::any_of(endpoints_, [](const auto& e) { return e.second.verdict == Verdict::kUninitialised; });
+  bool any = false;
+  for (const auto& [address, endpoint] : endpoints_) {
+    if (endpoint.verdict == Verdict::kUnasked) return false;
+    any = any || endpoint.verdict == Verdict::kUninitialised;
+  }
+  return !known() && any && runtime_.now() - said_uninitialised_ <= kVerdictLasts;
 }
 
 Error TopologyCache::not_initialised() const {
@@ -207,25 +212,50 @@ std::vector<Address> TopologyCache::silent() const {
 void TopologyCache::when_known(MonoTime deadline, Waiter waiter) {
   if (known()) return waiter({});
   if (uninitialised()) return waiter(fail(not_initialised()));
-  waiting_.push_back({deadline, std::move(waiter)});
-  refresh();
+  wait(Until::kKnown, deadline, std::move(waiter));
+}
+
+void TopologyCache::when_fresh(MonoTime deadline, Waiter waiter) {
+  wait(Until::kLeaderSpoke, deadline, std::move(waiter));
+}
+
+void TopologyCache::when_all_asked(MonoTime deadline, Waiter waiter) {
+  wait(Until::kAllAsked, deadline, std::move(waiter));
+}
+
+void TopologyCache::wait(Until until, MonoTime deadline, Waiter waiter) {
+  const std::vector<Address> all = addresses();
+  waiting_.push_back({until, deadline, all, std::move(waiter)});
+  for (const Address& address : all) ask(address, true);
   runtime_.cancel(std::exchange(timer_, 0));
   arm_timer();
 }
 
-void TopologyCache::when_settled(Callback callback) {
-  settling_.push_back(std::move(callback));
-  refresh();
+void TopologyCache::end_waiting(const std::function<bool(Waiting&)>& ended) {
+  std::vector<Waiting> done;
+  std::erase_if(waiting_, [&](Waiting& waiting) {
+    if (!ended(waiting)) return false;
+    done.push_back(std::move(waiting));
+    return true;
+  });
+  for (Waiting& waiting : done) {
+    if (waiting.until != Until::kKnown || known()) {
+      waiting.waiter({});
+    } else if (uninitialised()) {
+      waiting.waiter(fail(not_initialised()));
+    } else {
+      // A later try may go better; the caller is told while it can still go elsewhere.
+      waiting.waiter(fail(ErrorCode::kUnavailable, describe_unknown()));
+    }
+  }
 }
 
-void TopologyCache::settle() {
-  if (!settled()) return;
-  last_settled_ = runtime_.now();
-  for (Callback& callback : std::exchange(settling_, {})) callback();
-  if (known() || waiting_.empty()) return;
-  // Nobody is left to hear from; a later try may go better, and the caller is told so while it can still go elsewhere.
-  const Error error = uninitialised() ? not_initialised() : Error(ErrorCode::kUnavailable, describe_unknown());
-  for (Waiting& waiting : std::exchange(waiting_, {})) waiting.waiter(fail(error));
+void TopologyCache::finish_waiting(const Address& heard, bool leader_spoke) {
+  end_waiting([&](Waiting& waiting) {
+    std::erase(waiting.left, heard);
+    return waiting.left.empty() || (waiting.until == Until::kLeaderSpoke && leader_spoke) ||
+           (waiting.until == Until::kKnown && known());
+  });
 }
 
 void TopologyCache::arm_timer() {
@@ -239,13 +269,7 @@ void TopologyCache::arm_timer() {
 void TopologyCache::on_timer() {
   timer_ = 0;
   const MonoTime now = runtime_.now();
-  std::vector<Waiting> late;
-  std::erase_if(waiting_, [&](Waiting& waiting) {
-    if (waiting.deadline > now) return false;
-    late.push_back(std::move(waiting));
-    return true;
-  });
-  for (Waiting& waiting : late) waiting.waiter(fail(ErrorCode::kUnavailable, describe_unknown()));
+  end_waiting([now](const Waiting& waiting) { return waiting.deadline <= now; });
   if (!known() || !any_reachable()) refresh();
   arm_timer();
 }

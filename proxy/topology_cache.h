@@ -6,6 +6,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <map>
 #include <optional>
 #include <string>
@@ -41,7 +42,7 @@ class TopologyCache {
   // Called after every answer that made a leader known.
   void on_leader(Callback callback) { on_leader_ = std::move(callback); }
   void start();
-  // Asks every node that is not being asked.
+  // Asks every node that is not being asked, and was not a moment ago.
   void refresh();
   void refresh_if_old();
 
@@ -81,29 +82,36 @@ class TopologyCache {
   Error not_initialised() const;
   std::vector<Address> silent() const;  // who did not answer when last asked
 
-  // Done once a topology is known, at once if it is; kUnavailable once every node was asked and none knows it.
+  // Done once a topology is known, at once if it is; kUnavailable once every node was asked and none knows one.
   void when_known(MonoTime deadline, Waiter waiter);
-  // Done once every node was asked anew, and has answered or failed.
-  void when_settled(Callback callback);
+  // Done once the leader has told its topology, or every node was asked.
+  void when_fresh(MonoTime deadline, Waiter waiter);
+  // Done once every node was asked.
+  void when_all_asked(MonoTime deadline, Waiter waiter);
 
  private:
   enum class Verdict { kUnasked, kKnows, kUninitialised, kFailed };
   struct Endpoint {
     bool asking = false;
+    MonoTime last_asked;
     Verdict verdict = Verdict::kUnasked;
     bool reachable = false;
     MonoTime failed_until;
     Duration latency{0};  // smoothed; 0: not measured
   };
+  enum class Until { kKnown, kLeaderSpoke, kAllAsked };
   struct Waiting {
+    Until until;
     MonoTime deadline;
+    std::vector<Address> left;  // still to be heard
     Waiter waiter;
   };
 
-  void ask(const Address& address);
+  void ask(const Address& address, bool at_once);
   void on_topology(const Address& address, MonoTime sent, Result<api::TopologyResponse> answer);
-  void settle();
-  bool settled() const;
+  void wait(Until until, MonoTime deadline, Waiter waiter);
+  void finish_waiting(const Address& heard, bool leader_spoke);
+  void end_waiting(const std::function<bool(Waiting&)>& ended);
   void arm_timer();
   void on_timer();
 
@@ -117,12 +125,11 @@ class TopologyCache {
   LeaderTracker leader_;
   std::map<Address, Endpoint> endpoints_;
   MonoTime last_refresh_;
-  MonoTime last_settled_;
+  MonoTime said_uninitialised_;  // when a node last did
   bool started_ = false;
   bool warned_of_other_cluster_ = false;
   TimerId timer_ = 0;
   std::vector<Waiting> waiting_;
-  std::vector<Callback> settling_;
   Lifetime lifetime_;
 };
 
