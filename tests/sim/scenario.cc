@@ -60,6 +60,10 @@ Result<Scenario> Scenario::load(const std::string& path) {
                                                     {"disk.slow_factor", &s.slow_factor_},
                                                     {"clocks.wall_bound_ms", &s.wall_bound_ms_},
                                                     {"clocks.rate_bound", &s.rate_bound_},
+                                                    {"storage.segment_kb", &s.segment_kb_},
+                                                    {"storage.trim_kb", &s.trim_kb_},
+                                                    {"storage.keep_log_kb", &s.keep_log_kb_},
+                                                    {"storage.flush_kb", &s.flush_kb_},
                                                     {"faults.mean_ms", &s.mean_ms_},
                                                     {"faults.down_ms", &s.down_ms_},
                                                     {"faults.pause_ms", &s.pause_ms_},
@@ -113,6 +117,10 @@ RunOptions Scenario::draw(std::uint64_t seed) const {
   o.slow_factor = slow_factor_.draw(rng);
   o.clocks.wall_bound_us = wall_bound_ms_.draw_us(rng);
   o.clocks.rate_bound = rate_bound_.draw(rng);
+  o.segment_bytes = segment_kb_.draw_bytes(rng);
+  o.trim_bytes = trim_kb_.draw_bytes(rng);
+  o.keep_log_bytes = keep_log_kb_.draw_bytes(rng);
+  o.flush_bytes = flush_kb_.draw_bytes(rng);
   o.fault_mean_us = mean_ms_.draw_us(rng);
   o.shortest_us = static_cast<std::int64_t>(down_ms_.low * 1000);
   o.down_us = down_ms_.draw_us(rng);
@@ -134,13 +142,15 @@ std::string RunOptions::to_string() const {
   return fmt::format(
       "seed={} scenario={} bug={} nodes={} regions={} proxies={} clients={} slots={} keys={} operations={} "
       "think={}us value={}B chaos={}us loss={:.3f} duplicate={:.3f} reorder={:.3f} local={}..{}us remote={}..{}us "
-      "disk={}..{}us slow_factor={:.1f} wall_bound={}us rate_bound={:.4f} fault_mean={}us down={}us pause={}us "
+      "disk={}..{}us slow_factor={:.1f} wall_bound={}us rate_bound={:.4f} segment={}B trim={}B keep_log={}B flush={}B "
+      "fault_mean={}us down={}us pause={}us "
       "cut={}us "
       "slow={}us kinds={}",
       seed, scenario, bug.empty() ? "none" : bug, nodes, regions, proxies, clients, slots, keys, operations, think_us,
       value_bytes, chaos_us, network.loss, network.duplicate, network.reorder, network.local_min_us,
       network.local_max_us, remote_min_us, remote_max_us, disk.min_us, disk.max_us, slow_factor, clocks.wall_bound_us,
-      clocks.rate_bound, fault_mean_us, down_us, pause_us, cut_us, slow_us, fmt::join(kinds, ","));
+      clocks.rate_bound, segment_bytes, trim_bytes, keep_log_bytes, flush_bytes, fault_mean_us, down_us, pause_us,
+      cut_us, slow_us, fmt::join(kinds, ","));
 }
 
 }  // namespace meridian::sim

@@ -29,6 +29,7 @@ struct RunOptions {
   SimDisk disk;
   double slow_factor = 1;
   SimClocks::Options clocks;
+  std::uint64_t segment_bytes = 0, trim_bytes = 0, keep_log_bytes = 0, flush_bytes = 0;
 
   std::int64_t fault_mean_us = 0;
   // Longest durations; each is drawn from [down_min_us, longest].
@@ -53,6 +54,7 @@ class Scenario {
     double low = 0, high = 0;
     double draw(Rng& rng) const { return rng.between(low, high); }
     std::int64_t draw_us(Rng& rng) const { return static_cast<std::int64_t>(draw(rng) * 1000); }
+    std::uint64_t draw_bytes(Rng& rng) const { return static_cast<std::uint64_t>(draw(rng) * 1024); }
     int draw_int(Rng& rng) const {
       return static_cast<int>(rng.between(static_cast<std::int64_t>(low), static_cast<std::int64_t>(high)));
     }
@@ -63,6 +65,7 @@ class Scenario {
   double minutes_ = 0;
   Bounds nodes_, regions_, proxies_, clients_, slots_, keys_, operations_, think_ms_, value_bytes_, chaos_s_;
   Bounds loss_, duplicate_, reorder_, local_ms_, remote_ms_, sync_ms_, slow_factor_, wall_bound_ms_, rate_bound_;
+  Bounds segment_kb_, trim_kb_, keep_log_kb_, flush_kb_;
   Bounds mean_ms_, down_ms_, pause_ms_, cut_ms_, slow_ms_;
   double quiet_chance_ = 0, kind_chance_ = 0, progress_s_ = 0, converge_s_ = 0;
   int least_kinds_ = 0;

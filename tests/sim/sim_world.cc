@@ -12,7 +12,7 @@ namespace meridian::sim {
 namespace {
 constexpr std::size_t kTraceLength = 400;
 // A node that posts to itself without end would stop time.
-constexpr std::uint64_t kMaxEventsAtOneInstant = 5'000'000;
+constexpr std::uint64_t kMaxEventsAtOneInstant = 200'000;
 }  // namespace
 
 std::string_view to_string(EventKind kind) {

@@ -1,0 +1,327 @@
+#include "tests/sim/cluster.h"
+
+#include <algorithm>
+#include <utility>
+
+#include <fmt/format.h>
+
+#include "base/check.h"
+#include "base/keys.h"
+#include "base/mem_engine.h"
+#include "proxy/proxy.h"
+#include "shard/node/node.h"
+#include "tests/sim/sim_file.h"
+#include "txn/mvcc.h"
+
+namespace meridian::sim {
+
+namespace {
+
+constexpr double kTornChance = 0.5;      // a power loss meets waiting work in the middle
+constexpr std::uint64_t kFileSteps = 6;  // how far into it
+constexpr std::int64_t kFormUs = 60'000'000;
+
+// Everything but what each replica keeps for itself (txn::KeyKind::kLocal).
+const KeyRange kReplicatedKeys{std::string(1, '\x02'), {}};
+
+NodeOptions node_options(const RunOptions& run, const std::string& region) {
+  NodeOptions options;
+  options.region = region;
+  options.version = "sim";
+  options.log.segment_bytes = run.segment_bytes;
+  options.replica.trim_after_bytes = run.trim_bytes;
+  options.replica.keep_log_bytes = run.keep_log_bytes;
+  options.replica.flush_after_bytes = run.flush_bytes;
+  return options;
+}
+
+}  // namespace
+
+SimClient::~SimClient() {
+  if (runtime != nullptr) runtime->kill();
+  if (transport != nullptr) transport->kill(true);
+  core.reset();
+}
+
+// A machine that runs a node. Disk and engine outlive the node's incarnations.
+struct SimCluster::NodeMachine {
+  NodeMachine(SimWorld& world, int i, std::uint64_t machine, const RunOptions& options)
+      : index(i),
+        address(fmt::format("n{}:1", i + 1)),
+        region(fmt::format("r{}", i % options.regions)),
+        clocks(world, machine, options.clocks),
+        disk(options.disk),
+        rng(world.rng("fs", machine)),
+        fs([this] { return rng.next(); }),
+        engine(fs) {}
+
+  const int index;
+  const Address address;
+  const std::string region;
+  SimClocks clocks;
+  SimDisk disk;
+  Rng rng;
+  SimFileSystem fs;
+  MemEngine engine;
+
+  std::unique_ptr<SimRuntime> runtime;
+  std::unique_ptr<SimTransport> transport;
+  std::unique_ptr<Node> node;
+};
+
+struct SimCluster::ProxyMachine {
+  ProxyMachine(SimWorld& world, int i, std::uint64_t machine, const RunOptions& options)
+      : index(i),
+        address(fmt::format("p{}:1", i + 1)),
+        region(fmt::format("r{}", i % options.regions)),
+        clocks(world, machine, options.clocks) {}
+
+  const int index;
+  const Address address;
+  const std::string region;
+  SimClocks clocks;
+  SimDisk disk;
+
+  std::unique_ptr<SimRuntime> runtime;
+  std::unique_ptr<SimTransport> transport;
+  std::unique_ptr<Proxy> proxy;
+};
+
+SimCluster::SimCluster(SimWorld& world, const RunOptions& options)
+    : world_(world), options_(options), network_(world, options.network) {
+  for (int a = 0; a < options.regions; ++a) {
+    for (int b = 0; b < a; ++b) {
+      network_.set_delay(fmt::format("r{}", a), fmt::format("r{}", b), options.remote_min_us, options.remote_max_us);
+    }
+  }
+  for (int i = 0; i < options.nodes; ++i) {
+    nodes_.push_back(std::make_unique<NodeMachine>(world, i, ++machines_, options_));
+    network_.set_region(nodes_.back()->address, nodes_.back()->region);
+    start_node(i);
+  }
+  for (int i = 0; i < options.proxies; ++i) {
+    proxies_.push_back(std::make_unique<ProxyMachine>(world, i, ++machines_, options_));
+    network_.set_region(proxies_.back()->address, proxies_.back()->region);
+    start_proxy(i);
+  }
+  for (int i = 0; i < options.clients; ++i) {
+    clients_.push_back(make_client(fmt::format("c{}", i + 1), i % options.regions));
+  }
+  admin_ = make_client("admin", 0);
+}
+
+SimCluster::~SimCluster() {
+  admin_.reset();
+  clients_.clear();
+  for (int i = 0; i < proxies(); ++i) crash_proxy(i);
+  for (int i = 0; i < nodes(); ++i) crash_node(i, false);
+}
+
+std::unique_ptr<SimClient> SimCluster::make_client(const std::string& name, int region) {
+  static const SimDisk kDisk;
+  auto client = std::make_unique<SimClient>();
+  const Address address = name + ":1";
+  network_.set_region(address, fmt::format("r{}", region));
+  client->clocks = std::make_unique<SimClocks>(world_, ++machines_, options_.clocks);
+  client->runtime = std::make_unique<SimRuntime>(world_, name, *client->clocks, kDisk);
+  client->transport = std::make_unique<SimTransport>(network_, *client->runtime, address);
+  std::vector<Address> addresses;
+  for (const auto& proxy : proxies_) addresses.push_back(proxy->address);
+  client->core = std::make_unique<client::ClientCore>(
+      client::ClientCore::Deps{*client->runtime, *client->transport, std::move(addresses), {}});
+  return client;
+}
+
+void SimCluster::start_node(int i) {
+  NodeMachine& m = *nodes_[static_cast<std::size_t>(i)];
+  if (m.runtime != nullptr) return;
+  m.clocks.reboot();
+  m.runtime = std::make_unique<SimRuntime>(world_, m.address, m.clocks, m.disk);
+  m.transport = std::make_unique<SimTransport>(network_, *m.runtime, m.address);
+  // Not from inside one of its own events: the process ends a moment later, having answered nothing more.
+  const auto fatal = [this, i](Error error) {
+    world_.note(fmt::format("node {} stops: {}", i, error.to_string()));
+    if (died_.empty()) died_ = fmt::format("node {} stopped: {}", i, error.to_string());
+    world_.at(world_.now(), EventKind::kFault, nullptr, [this, i] { crash_node(i, false); });
+  };
+  Result<std::unique_ptr<DataDirectory>> directory = DataDirectory::open(m.fs, "/data");
+  if (!directory) return fatal(directory.error());
+  Result<std::unique_ptr<Node>> node = Node::open({*m.runtime, *m.transport, m.engine, m.fs, fatal},
+                                                  std::move(*directory), node_options(options_, m.region));
+  if (!node) return fatal(node.error());
+  m.node = std::move(*node);
+}
+
+void SimCluster::start_proxy(int i) {
+  ProxyMachine& m = *proxies_[static_cast<std::size_t>(i)];
+  if (m.runtime != nullptr) return;
+  m.clocks.reboot();
+  m.runtime = std::make_unique<SimRuntime>(world_, m.address, m.clocks, m.disk);
+  m.transport = std::make_unique<SimTransport>(network_, *m.runtime, m.address);
+  ProxyOptions options;
+  for (const auto& node : nodes_) options.nodes.push_back(node->address);
+  options.region = m.region;
+  options.version = "sim";
+  m.proxy = std::make_unique<Proxy>(Proxy::Deps{*m.runtime, *m.transport}, std::move(options));
+  m.proxy->start();
+}
+
+std::optional<int> SimCluster::leader() const {
+  std::optional<int> leader;
+  Term term;
+  for (const auto& m : nodes_) {
+    if (m->node == nullptr || !m->node->is_leader()) continue;
+    const Term own = m->node->replica()->raft_status().term;
+    if (!leader || own > term) leader = m->index, term = own;
+  }
+  return leader;
+}
+
+std::uint64_t SimCluster::node_id(int i) const {
+  const NodeMachine& m = *nodes_[static_cast<std::size_t>(i)];
+  return m.node == nullptr ? 0 : m.node->directory().identity().node_id();
+}
+
+bool SimCluster::converged(std::string* why) const {
+  const Node* first = nullptr;
+  std::uint64_t hash = 0;
+  for (const auto& m : nodes_) {
+    if (m->node == nullptr || m->node->replica() == nullptr) {
+      *why = fmt::format("node {} is not up", m->index);
+      return false;
+    }
+    const std::uint64_t own = m->engine.hash(kReplicatedKeys);
+    const LogIndex applied = m->node->replica()->applied().index;
+    if (first == nullptr) {
+      first = m->node.get();
+      hash = own;
+      continue;
+    }
+    const LogIndex wanted = const_cast<Node*>(first)->replica()->applied().index;
+    if (applied != wanted) {
+      *why = fmt::format("node {} has applied {}, node 0 {}", m->index, applied, wanted);
+      return false;
+    }
+    if (own != hash) {
+      *why = fmt::format("node {} holds other bytes than node 0, both having applied {}", m->index, applied);
+      return false;
+    }
+  }
+  return true;
+}
+
+bool SimCluster::form(std::string* why) {
+  // As an operator would: asked again until it is answered.
+  bool formed = false;
+  *why = "no answer";
+  const std::int64_t deadline = world_.now() + kFormUs;
+  while (!formed && world_.now() < deadline) {
+    bool answered = false;
+    v1::InitClusterRequest request;
+    for (const auto& machine : nodes_) {
+      auto* node = request.add_nodes();
+      node->set_address(machine->address);
+      node->set_region(machine->region);
+    }
+    client::Call call;
+    call.deadline = admin_->runtime->now() + Duration(10'000'000);
+    admin_->core->init_cluster(std::move(request), std::move(call), [&](Result<v1::InitClusterResponse> result) {
+      answered = true;
+      formed = result.has_value();
+      if (!result) *why = result.error().to_string();
+    });
+    world_.run_until([&] { return answered; }, deadline);
+    if (!formed) world_.run_for(100'000);
+  }
+  return formed;
+}
+
+int SimCluster::nodes() const { return static_cast<int>(nodes_.size()); }
+int SimCluster::proxies() const { return static_cast<int>(proxies_.size()); }
+Address SimCluster::node_address(int i) const { return nodes_[static_cast<std::size_t>(i)]->address; }
+Address SimCluster::proxy_address(int i) const { return proxies_[static_cast<std::size_t>(i)]->address; }
+bool SimCluster::node_up(int i) const { return nodes_[static_cast<std::size_t>(i)]->node != nullptr; }
+bool SimCluster::proxy_up(int i) const { return proxies_[static_cast<std::size_t>(i)]->proxy != nullptr; }
+
+std::vector<Address> SimCluster::addresses() const {
+  std::vector<Address> all;
+  for (const auto& node : nodes_) all.push_back(node->address);
+  for (const auto& proxy : proxies_) all.push_back(proxy->address);
+  for (const auto& client : clients_) all.push_back(client->transport->local_address());
+  return all;
+}
+
+void SimCluster::crash_node(int i, bool power_loss) {
+  NodeMachine& m = *nodes_[static_cast<std::size_t>(i)];
+  if (m.runtime == nullptr) return;
+  if (power_loss) {
+    // The power may go while files are being written: some of the way into work that nobody will hear of.
+    std::uint64_t steps = m.rng.below(kFileSteps);
+    m.fs.set_injector([&m, steps](SimFileSystem::Operation, const std::string&) mutable -> std::optional<Error> {
+      if (steps-- != 0) return std::nullopt;
+      m.fs.crash();
+      return Error(ErrorCode::kIo, "the power is gone");
+    });
+    m.runtime->hasten_blocking(kTornChance);
+    m.fs.set_injector(nullptr);
+  }
+  m.runtime->kill();
+  m.transport->kill(!power_loss);
+  m.node.reset();
+  m.transport.reset();
+  m.runtime.reset();
+  power_loss ? m.fs.crash() : m.fs.kill();
+  m.engine.crash([&m] { return m.rng.next(); });  // its memory is gone either way
+}
+
+void SimCluster::crash_proxy(int i) {
+  ProxyMachine& m = *proxies_[static_cast<std::size_t>(i)];
+  if (m.runtime == nullptr) return;
+  m.runtime->kill();
+  m.transport->kill(world_.now() % 2 == 0);
+  m.proxy.reset();
+  m.transport.reset();
+  m.runtime.reset();
+}
+
+void SimCluster::pause_node(int i, std::int64_t duration_us) {
+  NodeMachine& m = *nodes_[static_cast<std::size_t>(i)];
+  if (m.runtime != nullptr) m.runtime->pause(Duration(duration_us));
+}
+
+void SimCluster::adjust_clock(int i) { nodes_[static_cast<std::size_t>(i)]->clocks.adjust(world_.now()); }
+
+void SimCluster::slow_disk(int i, double factor) { nodes_[static_cast<std::size_t>(i)]->disk.slow_factor = factor; }
+
+void SimCluster::heal() {
+  network_.heal();
+  network_.options().loss = 0;
+  network_.options().duplicate = 0;
+  network_.options().reorder = 0;
+  for (int i = 0; i < nodes(); ++i) {
+    slow_disk(i, 1);
+    start_node(i);
+  }
+  for (int i = 0; i < proxies(); ++i) start_proxy(i);
+}
+
+std::vector<std::pair<std::uint64_t, check::Value>> SimCluster::stored(int node, const std::string& key) const {
+  std::vector<std::pair<std::uint64_t, check::Value>> versions;
+  MemEngine& engine = nodes_[static_cast<std::size_t>(node)]->engine;
+  const KeyspaceId keyspace(1);
+  const auto it = engine.iterate(txn::version_range(keyspace, key, key_after(key)), {});
+  for (it->seek_to_first(); it->valid(); it->next()) {
+    std::string_view suffix = it->key().substr(it->key().size() - 10);  // timestamp inverted, origin
+    std::uint64_t version = 0;
+    CHECK(consume_u64_inverted(suffix, version));
+    std::string_view value;
+    const auto header = txn::decode_version_header(it->value(), &value);
+    CHECK(header.has_value());
+    check::Value text;
+    if (!header->tombstone) text = std::string(value.substr(0, value.find('|')));
+    versions.emplace_back(version, std::move(text));
+  }
+  return versions;
+}
+
+}  // namespace meridian::sim
