@@ -1,0 +1,219 @@
+#!/usr/bin/python3
+"""meridianctl and meridian-bench against a running cluster of three nodes.
+
+    ctl_cluster_test.py PATH/TO/meridianctl PATH/TO/meridian-bench PATH/TO/meridian [unittest arguments]
+"""
+
+import json
+import os
+import random
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+import unittest
+
+CTL = BENCH = MERIDIAN = ""
+ENVIRONMENT = {k: v for k, v in os.environ.items() if "MERIDIAN" not in k}
+
+
+def free_port():
+    """The first of a block of ports that nobody listens on: proxy, nodes and, 100 above, their HTTP."""
+    while True:
+        base = random.randrange(20000, 30000)
+        try:
+            for port in [*range(base, base + 5), *range(base + 100, base + 105)]:
+                with socket.socket() as s:
+                    s.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+                    s.bind(("127.0.0.1", port))
+            return base
+        except OSError:
+            continue
+
+
+class Cluster(unittest.TestCase):
+    @classmethod
+    def setUpClass(cls):
+        cls.directory = tempfile.TemporaryDirectory()
+        port = free_port()
+        cls.proxy = f"127.0.0.1:{port}"
+        with open(cls.path("daemon.log"), "wb") as log:
+            cls.daemon = subprocess.Popen([MERIDIAN, "local", "--dir", cls.path("data"), "--port", str(port)],
+                                          stdout=subprocess.PIPE, stderr=log, text=True, env=ENVIRONMENT)
+        for line in cls.daemon.stdout:
+            if "is ready" in line:
+                return
+        cls.tearDownClass()
+        raise AssertionError("the cluster did not start")
+
+    @classmethod
+    def tearDownClass(cls):
+        cls.daemon.send_signal(signal.SIGTERM)
+        try:
+            cls.daemon.communicate(timeout=30)
+        except subprocess.TimeoutExpired:
+            cls.daemon.kill()
+            cls.daemon.communicate()
+        cls.directory.cleanup()
+
+    @classmethod
+    def path(cls, name):
+        return os.path.join(cls.directory.name, name)
+
+    def ctl(self, *arguments, stdin=b"", code=0):
+        done = subprocess.run([CTL, "--proxy", self.proxy, *map(str, arguments)], input=stdin, capture_output=True,
+                              timeout=120, env=ENVIRONMENT, check=False)
+        self.assertEqual(done.returncode, code, (arguments, done.stdout[-2000:], done.stderr[-2000:]))
+        self.err = done.stderr.decode()
+        return done.stdout
+
+    def ctl_json(self, *arguments, **more):
+        return json.loads(self.ctl("-o", "json", *arguments, **more))
+
+    def write(self, name, content):
+        with open(self.path(name), "wb") as f:
+            f.write(content)
+        return self.path(name)
+
+    def test_put_get_cas_del(self):
+        version = self.ctl_json("put", "city/Oslo", "visited")["version"]
+        read = self.ctl_json("get", "city/Oslo")
+        self.assertEqual((read["value"], read["version"], read["found"]), ("visited", version, True))
+        self.assertEqual(read["role"], "leader")
+        self.assertIn(b"visited", self.ctl("get", "city/Oslo"))
+        self.assertEqual(self.ctl_json("get", "city/Oslo", "--at", read["timestamp"])["value"], "visited")
+
+        self.ctl("cas", "city/Oslo", "again", "--expect", "never", code=1)
+        self.assertTrue(self.ctl_json("cas", "city/Oslo", "again", "--expect-version", version)["succeeded"])
+        self.ctl("cas", "city/Oslo", "x", "--expect-absent", code=1)
+        self.ctl("cas", "city/Oslo", "--remove", "--expect", "again")
+        self.assertFalse(self.ctl_json("get", "city/Oslo", code=3)["found"])
+        self.assertIn("there is no key", self.err)
+        self.assertEqual(self.ctl_json("get", "city/Oslo", "--at", read["timestamp"])["value"], "visited")
+        self.ctl("del", "city/Oslo")
+
+    def test_bytes_survive(self):
+        every = bytes(range(256))
+        self.ctl("put", "bin/\u00e4", "--value-file", self.write("bytes", every))
+        self.assertEqual(self.ctl("get", "bin/\u00e4", "--raw"), every)
+        self.assertIn("value_base64", self.ctl_json("get", "bin/\u00e4"))
+        self.ctl("put", "-e", "bin/\\xff", "-", stdin=b"from stdin")
+        self.assertEqual(self.ctl("get", "-e", "bin/\\xff", "--raw"), b"from stdin")
+        self.assertIn(b"bin/\\xff", self.ctl("scan", "bin/", "--keys-only"))
+
+    def test_any_replica_reads_say_as_of_when(self):
+        self.ctl("put", "near", "value")
+        read = self.ctl_json("get", "near", "--any-replica", code=0)
+        self.assertIn(read["role"], ("leader", "follower"))
+        self.assertGreater(int(read["timestamp"]), 0)
+
+    def test_wrong_keyspace_and_limits(self):
+        self.ctl("get", "k", "--keyspace", "defualt", code=3)
+        self.assertIn("defualt", self.err)
+        self.assertIn("status", self.err)
+        self.ctl("put", "k" * 5000, "v", code=2)
+        self.assertIn("4096", self.err.replace(",", ""))
+
+    def test_status_and_nodes(self):
+        status = self.ctl_json("status")
+        self.assertTrue(status["healthy"])
+        self.assertEqual([node["region"] for node in status["nodes"]], ["us-east", "us-west", "eu-west"])
+        self.assertIn(b"healthy", self.ctl("status"))
+        self.assertEqual(len(self.ctl_json("node", "list")["nodes"]), 3)
+
+    def test_leadership_moves(self):
+        before = self.ctl_json("status")["leader_node_id"]
+        other = before % 3 + 1
+        self.ctl("node", "transfer-leader", other)
+        self.assertEqual(self.ctl_json("status")["leader_node_id"], other)
+        self.ctl("node", "transfer-leader", 99, code=3)
+        self.ctl("node", "remove", other, stdin=b"no\n", code=1)
+        self.assertIn("not confirmed", self.err)
+        self.ctl("node", "remove", 99, "--yes", code=3)
+
+    def test_scan_is_one_document_and_ordered(self):
+        rows = "".join(f"s{i:05},{i}\n" for i in range(2500))
+        self.ctl("import", "-", "--format", "csv", "--key", "k", "--value", "v", "--prefix", "scan/",
+                 stdin=("k,v\n" + rows).encode())
+        entries = self.ctl_json("scan", "scan/")["entries"]
+        self.assertEqual([e["key"] for e in entries], [f"scan/s{i:05}" for i in range(2500)])
+        some = self.ctl_json("scan", "--start", "scan/s00010", "--end", "scan/s00020", "--reverse", "--limit", "3")
+        self.assertEqual([e["value"] for e in some["entries"]], ["19", "18", "17"])
+        self.assertEqual(self.ctl("scan", "scan/s0001", "--keys-only").count(b"\n"), 10)
+        self.assertEqual(self.ctl_json("scan", "nothing/")["entries"], [])
+
+    def test_import_stops_at_a_bad_record_and_goes_on(self):
+        good = [f"{i},value {i}\n".encode() for i in range(5000)]
+        lines = [b"id,text\n", *good]
+        lines[3001] = b"this one is bad\n"
+        file, state = self.write("some.csv", b"".join(lines)), self.path("some.state")
+        command = ["import", file, "--format", "csv", "--key", "id", "--value", "text", "--prefix", "resumed/",
+                   "--resume", state, "--batch", "50"]
+        self.assertFalse(self.ctl_json(*command, code=1)["complete"])
+        self.assertIn("line 3002", self.err)
+        with open(state, encoding="utf-8") as f:
+            self.assertEqual(json.load(f)["records"], 3000)
+        lines[3001] = b"3000,corrected\n"
+        self.write("some.csv", b"".join(lines))
+        done = self.ctl_json(*command)
+        self.assertEqual((done["records"], done["complete"]), (5000, True))
+        self.assertEqual(self.ctl("get", "resumed/3000", "--raw"), b"corrected")
+        self.assertEqual(len(self.ctl_json("scan", "resumed/", "--keys-only")["entries"]), 5000)
+        self.assertIn("complete", (self.ctl(*command), self.err)[1])
+
+    def test_import_leaves_bad_records_out_and_the_last_value_wins(self):
+        lines = [json.dumps({"id": i % 7, "v": i}) for i in range(1000)]
+        lines.insert(10, "nonsense")
+        lines.insert(500, json.dumps({"id": "x" * 5000, "v": 1}))  # the cluster refuses it, not the reader
+        done = self.ctl_json("import", "-", "--format", "jsonl", "--key", "id", "--value", "v", "--prefix", "dup/",
+                             "--skip-bad", stdin="\n".join(lines).encode())
+        self.assertEqual((done["records"], done["skipped"]), (1000, 2))
+        self.assertIn("line 11", self.err)
+        self.assertIn("line 501", self.err)
+        for i in range(7):
+            self.assertEqual(int(self.ctl("get", f"dup/{i}", "--raw")), max(v for v in range(1000) if v % 7 == i))
+
+    def test_export_and_import_round_trip(self):
+        self.ctl("put", "-e", "round/\\xff,\"\\n", "--value-file", self.write("all", bytes(range(256))))
+        self.ctl("put", "round/plain", "a,b\n\"c\"\t")
+        self.ctl("put", "round/empty", "--value-file", self.write("none", b""))
+        before = self.ctl_json("scan", "round/")["entries"]
+        self.assertEqual(len(before), 3)
+        for form in ("csv", "tsv", "jsonl"):
+            file = self.path("round." + form)
+            done = self.ctl_json("export", file, "--format", form, "--prefix", "round/")
+            self.assertEqual(done["records"], 3)
+            self.ctl("export", file, "--format", form, "--prefix", "round/", code=2)  # it exists
+            self.ctl("import", file, "--format", form, "--key", "key", "--value", "value", "--prefix", form + "/")
+            after = self.ctl_json("scan", form + "/round/")["entries"]
+            strip = lambda e: {k: v for k, v in e.items() if k.startswith("value")}
+            self.assertEqual([strip(e) for e in after], [strip(e) for e in before], form)
+            out = self.ctl("export", "--format", form, "--prefix", "round/")
+            with open(file, "rb") as f:
+                self.assertEqual(out, f.read())
+
+    def test_bench_prints_one_line_of_json(self):
+        for op in ("put", "get", "mixed"):
+            done = subprocess.run([BENCH, "--proxy", self.proxy, "--op", op, "--clients", "8", "--duration", "500ms",
+                                   "--keys", "100", "--preload", "100", "-o", "json"], capture_output=True, text=True,
+                                  timeout=60, env=ENVIRONMENT, check=False)
+            self.assertEqual(done.returncode, 0, done.stderr)
+            result = json.loads(done.stdout)
+            self.assertEqual((result["op"], result["clients"], result["errors"]), (op, 8, 0))
+            self.assertGreater(result["ops_per_s"], 0)
+
+    def test_watch_shows_again_and_again(self):
+        with subprocess.Popen([CTL, "--proxy", self.proxy, "-o", "json", "status", "--watch", "--interval", "100ms"],
+                              stdout=subprocess.PIPE, text=True, env=ENVIRONMENT) as watch:
+            began = time.monotonic()
+            for _ in range(3):
+                self.assertTrue(json.loads(watch.stdout.readline())["nodes"])
+            self.assertGreater(time.monotonic() - began, 0.15)
+            watch.terminate()
+
+
+if __name__ == "__main__":
+    CTL, BENCH, MERIDIAN = sys.argv[1:4]
+    unittest.main(argv=[sys.argv[0], *sys.argv[4:]])
