@@ -1,20 +1,18 @@
-// A proxy in the virtual world, before nodes whose answers a test decides; without a say they keep one shared map.
+// A proxy in the virtual world before nodes whose answers a test decides (fake_node.h), and a client of it.
 #pragma once
 
 #include <gtest/gtest.h>
 
-#include <functional>
 #include <map>
 #include <memory>
 #include <optional>
-#include <set>
 #include <string>
 #include <utility>
 #include <vector>
 
 #include "client/proto/methods.h"
 #include "proxy/proxy.h"
-#include "shard/api/methods.h"
+#include "tests/proxy/fake_node.h"
 #include "tests/sim/sim_runtime.h"
 #include "tests/sim/sim_transport.h"
 #include "tests/sim/sim_world.h"
@@ -22,53 +20,6 @@
 namespace meridian::proxy {
 
 using namespace std::chrono_literals;
-
-template <class M>
-using Respond = std::move_only_function<void(Result<M>)>;
-
-struct FakeCluster;
-
-struct FakeNode {
-  FakeNode(FakeCluster& cluster, std::uint64_t id, std::string region);
-  ~FakeNode() { crash(true); }
-  void start();
-  void crash(bool abrupt);
-  bool leads() const { return leader == id; }
-  api::NotLeader where() const;
-
-  FakeCluster& cluster;
-  const std::uint64_t id;
-  const std::string region;
-  const Address address;
-  sim::SimClocks clocks;
-  sim::SimDisk disk;
-  std::unique_ptr<sim::SimRuntime> runtime;
-  std::unique_ptr<sim::SimTransport> transport;
-
-  // What it believes.
-  bool initialised = true;
-  std::uint64_t leader = 1;
-  std::uint64_t term = 5;
-  std::optional<api::ClusterState> own_state;  // another than the cluster's
-  std::string trouble;
-
-  // Answers instead of the node where they return true.
-  std::function<bool(const api::WriteRequest&, Respond<api::WriteResponse>&)> on_write;
-  std::function<bool(const api::ReadRequest&, Respond<api::ReadResponse>&)> on_read;
-  std::function<bool(const api::ScanRequest&, Respond<api::ScanResponse>&)> on_scan;
-  std::function<bool(const api::ChangeRequest&, Respond<api::ChangeResponse>&)> on_change;
-
-  std::vector<api::WriteRequest> writes;
-  std::vector<api::ReadRequest> reads;
-  std::vector<api::ScanRequest> scans;
-  std::vector<api::ChangeRequest> changes;
-  std::vector<api::BootstrapRequest> bootstraps;
-  int topologies = 0;
-  std::vector<Respond<api::WriteResponse>> kept;  // never answered
-
- private:
-  void serve();
-};
 
 struct FakeCluster : testing::Test {
   FakeCluster() { make_nodes(3); }
@@ -201,157 +152,5 @@ struct FakeCluster : testing::Test {
   std::unique_ptr<Proxy> proxy;
   Duration elapsed{0};
 };
-
-inline FakeNode::FakeNode(FakeCluster& c, std::uint64_t i, std::string r)
-    : cluster(c), id(i), region(std::move(r)), address("n" + std::to_string(i) + ":1"), clocks(c.world, i, {}) {
-  c.network.set_region(address, region);
-}
-
-inline void FakeNode::start() {
-  runtime = std::make_unique<sim::SimRuntime>(cluster.world, address, clocks, disk);
-  transport = std::make_unique<sim::SimTransport>(cluster.network, *runtime, address);
-  serve();
-}
-
-inline void FakeNode::crash(bool abrupt) {
-  if (runtime == nullptr) return;
-  runtime->kill();
-  transport->kill(abrupt);
-  kept.clear();
-  transport.reset();
-  runtime.reset();
-}
-
-inline api::NotLeader FakeNode::where() const {
-  api::NotLeader hint;
-  hint.set_term(term);
-  hint.set_leader_node_id(leader);
-  if (leader != 0) hint.set_leader_address(cluster.node(leader).address);
-  return hint;
-}
-
-inline void FakeNode::serve() {
-  const auto time = [this] { return static_cast<std::uint64_t>(runtime->wall_now().us()); };
-  handle(*transport, api::kTopology,
-         [this, time](api::TopologyRequest, MonoTime, Respond<api::TopologyResponse> reply) {
-           ++topologies;
-           api::TopologyResponse response;
-           response.set_initialised(initialised);
-           if (initialised) {
-             *response.mutable_state() = own_state ? *own_state : cluster.state;
-             response.set_leader_node_id(leader);
-             response.set_leader_term(term);
-           }
-           response.set_node_id(id);
-           response.set_cluster_time_us(time());
-           reply(std::move(response));
-         });
-  handle(*transport, api::kWrite, [this, time](api::WriteRequest request, MonoTime, Respond<api::WriteResponse> reply) {
-    writes.push_back(request);
-    if (on_write && on_write(request, reply)) return;
-    api::WriteResponse response;
-    if (!leads()) {
-      *response.mutable_not_leader() = where();
-      return reply(std::move(response));
-    }
-    auto [it, fresh] =
-        cluster.outcomes.try_emplace({request.id().client(), request.id().sequence()}, cluster.clock + 1);
-    if (fresh) {
-      ++cluster.clock;
-      ++cluster.applied;
-      for (const auto& m : request.mutations()) {
-        m.remove() ? void(cluster.data.erase(m.key())) : void(cluster.data[m.key()] = m.value());
-      }
-    }
-    response.set_applied(true);
-    response.set_version(it->second);
-    response.set_cluster_time_us(time());
-    reply(std::move(response));
-  });
-  const auto fill = [this, time](api::ReadInfo* info, std::uint64_t at) {
-    info->set_timestamp(at != 0 ? at : cluster.clock);
-    info->set_node_id(id);
-    info->set_region(region);
-    info->set_role(leads() ? api::LEADER : api::FOLLOWER);
-    info->set_cluster_time_us(time());
-  };
-  handle(*transport, api::kRead, [this, fill](api::ReadRequest request, MonoTime, Respond<api::ReadResponse> reply) {
-    reads.push_back(request);
-    if (on_read && on_read(request, reply)) return;
-    api::ReadResponse response;
-    if (!leads() && request.consistency() == api::LINEARIZABLE) {
-      *response.mutable_not_leader() = where();
-      return reply(std::move(response));
-    }
-    for (const std::string& key : request.keys()) {
-      auto* item = response.add_items();
-      const auto it = cluster.data.find(key);
-      item->set_found(it != cluster.data.end());
-      if (item->found()) item->set_value(it->second);
-    }
-    fill(response.mutable_info(), request.at_timestamp());
-    reply(std::move(response));
-  });
-  handle(*transport, api::kScan, [this, fill](api::ScanRequest request, MonoTime, Respond<api::ScanResponse> reply) {
-    scans.push_back(request);
-    if (on_scan && on_scan(request, reply)) return;
-    api::ScanResponse response;
-    if (!leads() && request.consistency() == api::LINEARIZABLE) {
-      *response.mutable_not_leader() = where();
-      return reply(std::move(response));
-    }
-    std::vector<std::pair<std::string, std::string>> rows;
-    for (const auto& [key, value] : cluster.data) {
-      if (key >= request.start() && (request.end().empty() || key < request.end())) rows.emplace_back(key, value);
-    }
-    if (request.reverse()) std::reverse(rows.begin(), rows.end());
-    for (const auto& [key, value] : rows) {
-      if (static_cast<std::uint32_t>(response.entries_size()) == request.limit()) {
-        response.set_more(true);
-        response.set_rest_start(request.reverse() ? request.start() : key);
-        response.set_rest_end(request.reverse() ? key + '\0' : request.end());
-        break;
-      }
-      auto* entry = response.add_entries();
-      entry->set_key(key);
-      if (!request.keys_only()) entry->set_value(value);
-    }
-    fill(response.mutable_info(), request.at_timestamp());
-    reply(std::move(response));
-  });
-  handle(*transport, api::kNodeStatus,
-         [this](api::NodeStatusRequest, MonoTime, Respond<api::NodeStatusResponse> reply) {
-           api::NodeStatusResponse response;
-           response.set_node_id(id);
-           response.set_cluster_id(cluster.state.cluster_id());
-           response.set_role(leads() ? api::LEADER : api::FOLLOWER);
-           response.set_term(term);
-           response.set_commit_index(61'004);
-           response.set_applied_index(leads() ? 61'004 : 3'120);
-           response.set_trouble(trouble);
-           for (const auto& n : cluster.nodes) response.add_voters(10 + n->id);
-           reply(std::move(response));
-         });
-  handle(*transport, api::kChange, [this](api::ChangeRequest request, MonoTime, Respond<api::ChangeResponse> reply) {
-    changes.push_back(request);
-    if (on_change && on_change(request, reply)) return;
-    api::ChangeResponse response;
-    if (!leads()) {
-      *response.mutable_not_leader() = where();
-    } else {
-      response.set_operation_id(7);
-      response.set_node_id(4);
-    }
-    reply(std::move(response));
-  });
-  handle(*transport, api::kBootstrap,
-         [this](api::BootstrapRequest request, MonoTime, Respond<api::BootstrapResponse> reply) {
-           bootstraps.push_back(request);
-           for (const auto& n : cluster.nodes) n->initialised = true;
-           api::BootstrapResponse response;
-           *response.mutable_state() = cluster.state;
-           reply(std::move(response));
-         });
-}
 
 }  // namespace meridian::proxy
