@@ -7,11 +7,11 @@
 #include <cstddef>
 #include <cstdint>
 #include <cstdlib>
+#include <deque>
 #include <fstream>
 #include <iostream>
-#include <mutex>
 #include <string>
-#include <thread>
+#include <utility>
 #include <vector>
 
 #include <meridian/client.h>
@@ -20,50 +20,49 @@ namespace {
 
 using Clock = std::chrono::steady_clock;
 
-struct Totals {
-  std::mutex mutex;
-  std::ofstream acknowledged;
+constexpr std::size_t kInFlight = 64;
+
+std::string value_of(const std::string& key) { return "value of " + key; }
+
+int write(meridian::Client client, const std::string& path, double seconds) {
+  std::ofstream acknowledged(path);
+  auto run = client.new_request_id();  // unlike any other run's
+  if (!acknowledged || !run) {
+    std::cerr << (run ? path + " cannot be written" : run.error().to_string()) << "\n";
+    return 1;
+  }
   std::uint64_t writes = 0;
   std::uint64_t unknown = 0;  // may or may not have been written: neither is a loss
   std::uint64_t refused = 0;  // certainly not written
+  auto last = Clock::now();
   std::chrono::milliseconds longest{0};
-};
+  const auto end = last + std::chrono::milliseconds(static_cast<std::int64_t>(seconds * 1000));
 
-void write_until(meridian::Client client, std::string run, int writer, Clock::time_point end, Totals& totals) {
-  for (std::uint64_t i = 0; Clock::now() < end; ++i) {
-    const std::string key = "ledger/" + run + "/" + std::to_string(writer) + "/" + std::to_string(i);
-    const auto began = Clock::now();
-    auto written = client.put(key, "value of " + key);
-    const auto took = std::chrono::duration_cast<std::chrono::milliseconds>(Clock::now() - began);
-    std::lock_guard lock(totals.mutex);
-    totals.longest = std::max(totals.longest, took);
-    if (written) {
-      totals.acknowledged << key << "\n";
-      ++totals.writes;
-    } else if (written.error().is_definite()) {
-      ++totals.refused;
-      std::cerr << "refused: " << written.error().to_string() << "\n";
-    } else {
-      ++totals.unknown;
+  std::deque<std::pair<std::string, meridian::Future<meridian::WriteResult>>> in_flight;
+  for (std::uint64_t i = 0; last < end || !in_flight.empty();) {
+    if (last < end && in_flight.size() < kInFlight) {
+      std::string key = "ledger/" + run->to_string() + "/" + std::to_string(i++);
+      auto future = client.put_async(key, value_of(key));
+      in_flight.emplace_back(std::move(key), std::move(future));
+      continue;
     }
+    auto written = in_flight.front().second.get();
+    const auto now = Clock::now();
+    longest = std::max(longest, std::chrono::duration_cast<std::chrono::milliseconds>(now - last));
+    last = now;
+    if (written) {
+      acknowledged << in_flight.front().first << "\n";
+      ++writes;
+    } else if (written.error().is_definite()) {
+      if (refused++ == 0) std::cerr << written.error().to_string() << "\n";
+    } else {
+      ++unknown;
+    }
+    in_flight.pop_front();
   }
-}
-
-int write(meridian::Client client, const std::string& path, double seconds) {
-  Totals totals;
-  totals.acknowledged.open(path);
-  if (!totals.acknowledged) {
-    std::cerr << path << " cannot be written\n";
-    return 1;
-  }
-  const std::string run = std::to_string(std::chrono::system_clock::now().time_since_epoch().count());
-  const auto end = Clock::now() + std::chrono::milliseconds(static_cast<std::int64_t>(seconds * 1000));
-  std::vector<std::thread> writers;
-  for (int i = 0; i < 16; ++i) writers.emplace_back([&, i] { write_until(client, run, i, end, totals); });
-  for (auto& writer : writers) writer.join();
-  std::cout << totals.writes << " writes acknowledged, " << totals.unknown << " of unknown outcome, " << totals.refused
-            << " refused; the longest took " << totals.longest.count() << " ms\n";
-  return totals.acknowledged.flush() ? 0 : 1;
+  std::cout << writes << " writes acknowledged, " << unknown << " of unknown outcome, " << refused
+            << " refused; the longest pause between two was " << longest.count() << " ms\n";
+  return acknowledged.flush() ? 0 : 1;
 }
 
 int verify(meridian::Client client, const std::string& path) {
@@ -80,7 +79,7 @@ int verify(meridian::Client client, const std::string& path) {
       return 1;
     }
     for (std::size_t i = 0; i < some.size(); ++i) {
-      if (read->items[i].found && read->items[i].value == "value of " + some[i]) continue;
+      if (read->items[i].found && read->items[i].value == value_of(some[i])) continue;
       ++missing;
       std::cerr << "missing: " << some[i] << "\n";
     }
