@@ -114,13 +114,19 @@ void Front::drain() {
   if (server_) server_->set_serving(false);
 }
 
-void Front::stop(Duration grace) {
+void Front::stop(Duration grace, const std::function<void()>& release) {
   if (std::exchange(stopped_, true)) return;
-  if (server_) server_->shutdown(grace);
+  std::future<void> closed;
+  if (server_) {
+    closed = std::async(std::launch::async, [this, grace] { server_->shutdown(grace); });
+    closed.wait_for(grace + 50ms);
+  }
   // Before the loop: a scrape may wait for it.
   http_.reset();
   runtime_.stop();
   runtime_.join();
+  release();
+  if (closed.valid()) closed.get();
   server_.reset();
 }
 

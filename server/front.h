@@ -49,8 +49,9 @@ class Front {
   Result<> listen(std::vector<std::shared_ptr<grpc::Service>> services, std::function<std::string()> not_ready);
   // From now on /readyz and gRPC's health say no.
   void drain();
-  // Answers what is in flight, for so long, then ends the loop. Nothing runs on it afterwards.
-  void stop(Duration grace);
+  // Answers what is in flight, for so long, then ends the loop; nothing runs on it afterwards. release destroys what
+  // may still hold calls, whereby they are answered: the server waits for that. Idempotent.
+  void stop(Duration grace, const std::function<void()>& release = [] {});
 
   // Runs f on the loop and waits for it. Not from the loop; not after stop().
   template <class F>
@@ -67,14 +68,13 @@ class Front {
     });
     return future.get();
   }
-  // The same for HTTP's threads and for endings: at most for so long; nullopt: the loop does not answer.
+  // The same for HTTP's threads: at most for so long; nullopt: the loop does not answer. Not after stop().
   template <class F>
   std::optional<std::invoke_result_t<F>> ask_loop(F f, Duration timeout) {
     using T = std::invoke_result_t<F>;
     auto promise = std::make_shared<std::promise<T>>();
     auto future = promise->get_future();
     runtime_.post([promise, f = std::move(f)]() mutable { promise->set_value(f()); });
-    promise.reset();  // a loop that has ended drops its copy, and breaks the promise
     if (future.wait_for(timeout) != std::future_status::ready) return std::nullopt;
     return future.get();
   }

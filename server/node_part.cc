@@ -133,10 +133,11 @@ class NodeInProcess final : public Part {
   }
 
   void stop(Duration grace) {
-    front_->stop(grace);
-    refresh_.reset();
-    node_.reset();
-    engine_.reset();
+    front_->stop(grace, [this] {
+      refresh_.reset();
+      node_.reset();
+      engine_.reset();
+    });
   }
 
   const NodeConfig config_;

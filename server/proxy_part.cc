@@ -67,8 +67,7 @@ class ProxyInProcess final : public ProxyPart {
 
  private:
   void stop(Duration grace) {
-    front_->stop(grace);
-    proxy_.reset();
+    front_->stop(grace, [this] { proxy_.reset(); });
   }
 
   const ProxyConfig config_;

@@ -77,7 +77,9 @@ class Daemon:
     def kill(self):
         if self.process.poll() is None:
             self.process.kill()
-            self.process.communicate()
+            self.process.wait()
+        self.process.stdout.close()
+        self.process.stderr.close()
 
 
 class DaemonTest(unittest.TestCase):
@@ -104,9 +106,20 @@ class DaemonTest(unittest.TestCase):
         result = subprocess.run([MERIDIAN, *map(str, arguments)], capture_output=True, text=True, timeout=TIMEOUT, check=False)
         return result.returncode, result.stderr
 
-    def call(self, method, request):
+    def call(self, method, request, service="KeyValue"):
         with grpc.insecure_channel(f"127.0.0.1:{self.port}") as channel:
-            return channel.unary_unary("/meridian.v1.KeyValue/" + method)(request, timeout=20)
+            return channel.unary_unary(f"/meridian.v1.{service}/{method}")(request, timeout=20)
+
+    def retry(self, call):
+        """While processes are starting."""
+        deadline = time.monotonic() + TIMEOUT
+        while True:
+            try:
+                return call()
+            except grpc.RpcError:
+                if time.monotonic() > deadline:
+                    raise
+                time.sleep(0.05)
 
     def put(self, key, value):
         self.call("Put", field(2, key) + field(3, value))
@@ -159,6 +172,33 @@ class DaemonTest(unittest.TestCase):
         while any(os.path.exists(f"/proc/{pid}/exe") for pid in pids):
             self.assertLess(time.monotonic(), deadline, "children outlive their parent")
             time.sleep(0.05)
+
+    def test_an_ending_leader_hands_over(self):
+        nodes = [self.start("node", "--dir", f"{self.dir}/n{i}", "--listen", f"127.0.0.1:{self.port + i}", "--http",
+                            f"127.0.0.1:{self.port + 100 + i}", "--region", f"r{i}") for i in (1, 2, 3)]
+        addresses = [f"127.0.0.1:{self.port + i}" for i in (1, 2, 3)]
+        proxy = self.start("proxy", "--listen", f"127.0.0.1:{self.port}", "--nodes", ",".join(addresses))
+        specs = b"".join(field(1, field(1, a.encode()) + field(2, b"r%d" % i)) for i, a in enumerate(addresses, 1))
+        self.retry(lambda: self.call("InitCluster", specs, "Admin"))
+        self.put(b"a", b"0")
+        leader = next(i for i in (1, 2, 3) if "meridian_raft_leader 1" in http(self.port + 100 + i, "/metrics")[1])
+        nodes[leader - 1].process.send_signal(signal.SIGTERM)
+        deadline, writes = time.monotonic() + TIMEOUT, 0
+        while nodes[leader - 1].process.poll() is None or writes < 50:
+            self.put(b"a", b"%d" % writes)  # none fails
+            writes += 1
+            self.assertLess(time.monotonic(), deadline)
+        self.assertEqual(nodes[leader - 1].process.returncode, 0)
+        for daemon in [proxy, *(n for n in nodes if n is not nodes[leader - 1])]:
+            self.assertEqual(daemon.end()[0], 0)
+
+    def test_latency_between_regions_is_felt(self):
+        self.start_local("--latency", "wan")
+        self.put(b"hello", b"world")
+        began = time.monotonic()
+        self.put(b"hello", b"again")
+        # us-east to us-west and back, at the nearest.
+        self.assertGreater(time.monotonic() - began, 0.064)
 
     def test_a_directory_of_another_shape_is_refused(self):
         self.start_local().end()

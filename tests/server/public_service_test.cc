@@ -63,6 +63,17 @@ class PublicServiceTest : public ::testing::Test {
     call.respond(v1::encode(response));
   }
 
+  void wait_until_held(std::size_t n) {
+    for (std::size_t held = 0; held < n;) {
+      std::promise<void> counted;
+      runtime_.post([&] {
+        held = held_.size();
+        counted.set_value();
+      });
+      counted.get_future().wait();
+    }
+  }
+
   grpc::Status get(const std::string& key, v1::GetResponse* response, v1::ErrorDetail* detail = nullptr,
                    std::chrono::seconds timeout = std::chrono::seconds(10)) {
     grpc::ClientContext context;
@@ -135,6 +146,28 @@ TEST_F(PublicServiceTest, RefusesMoreThanTheLimitAsBusy) {
   });
   released.get_future().wait();
   EXPECT_TRUE(get("key", &response).ok());
+}
+
+TEST_F(PublicServiceTest, ShutsDownWithACallThatNobodyAnswers) {
+  grpc::ClientContext context;
+  v1::GetRequest request;
+  v1::GetResponse response;
+  request.set_key("hang");
+  grpc::Status status;
+  std::promise<void> answered;
+  stub_->async()->Get(&context, &request, &response, [&](grpc::Status s) {
+    status = std::move(s);
+    answered.set_value();
+  });
+  wait_until_held(1);
+  // A server waits for its calls' answers, however long; what ends them is the end of whoever holds them.
+  auto closed = std::async(std::launch::async, [&] { server_->shutdown(std::chrono::milliseconds(1)); });
+  runtime_.stop();
+  runtime_.join();
+  held_.clear();
+  closed.get();
+  answered.get_future().wait();
+  EXPECT_FALSE(status.ok());
 }
 
 }  // namespace
