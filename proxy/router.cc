@@ -65,6 +65,8 @@ void Router::go(Call call) {
     if (const TopologyCache::Node* node = topology_.nearest(call->tried); node != nullptr) {
       return send(std::move(call), {node->id, 0, node->address});
     }
+    // Every replica was tried; what is broken everywhere does not heal while the caller waits.
+    if (call->last_error && is_broken(call->last_error->code())) return give_up(std::move(call));
     call->tried.clear();
     topology_.refresh();
     return wait(std::move(call), false);
@@ -137,7 +139,8 @@ void Router::on_error(Call call, const TopologyCache::Route& from, MonoTime sent
   call->hops = 0;
   const bool once_only = call->repeat == Repeat::kOnce && call->maybe_received;
   if (is_final(code) || once_only || (maybe_received && forgotten(*call))) return give_up(std::move(call));
-  if (is_broken(code) && ++call->broken > kMaxBroken) return give_up(std::move(call));
+  const bool broken_leader = call->target == Target::kLeader && is_broken(code);
+  if (broken_leader && ++call->broken > kMaxBroken) return give_up(std::move(call));
 
   if (code == ErrorCode::kUnavailable || code == ErrorCode::kConnectionLost || code == ErrorCode::kUnknownOutcome ||
       code == ErrorCode::kDeadlineExceeded) {

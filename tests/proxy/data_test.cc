@@ -128,6 +128,25 @@ TEST_F(ProxyData, AReplicaWithoutDataIsPassedOver) {
   EXPECT_NE(got->info().node_id(), 2u);
 }
 
+TEST_F(ProxyData, ABrokenReplicasErrorIsToldOnceAllWereTried) {
+  start_proxy();
+  for (const auto& n : nodes) {
+    n->on_read = [](const api::ReadRequest&, auto& reply) {
+      reply(fail(ErrorCode::kCorruption, "checksum"));
+      return true;
+    };
+  }
+  const auto refused = get("k", v1::CONSISTENCY_ANY_REPLICA);
+  ASSERT_FALSE(refused);
+  EXPECT_EQ(refused.error().code(), ErrorCode::kCorruption);
+  EXPECT_LT(elapsed, 50ms);
+  for (const auto& n : nodes) EXPECT_EQ(n->reads.size(), 1u);
+  node(3).on_read = nullptr;
+  const auto got = get("k", v1::CONSISTENCY_ANY_REPLICA);
+  ASSERT_TRUE(got);
+  EXPECT_EQ(got->info().node_id(), 3u);
+}
+
 TEST_F(ProxyData, ATimestampThatIsNotClosedNearbyIsReadAtTheLeader) {
   start_proxy();
   node(2).on_read = [this](const api::ReadRequest&, auto& reply) {
