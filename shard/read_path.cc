@@ -132,7 +132,6 @@ std::optional<Timestamp> ReadPath::serving_timestamp(const Read& read) {
     deps_.hlc.observe(read.at);  // later writes are stamped above it
     if (read.at > state.ceiling) {
       deps_.writes.want_ceiling(read.at);
-      deps_.wake();
       return std::nullopt;
     }
     if (pending && *pending <= read.at) return std::nullopt;  // woken by its apply
@@ -146,7 +145,6 @@ std::optional<Timestamp> ReadPath::serving_timestamp(const Read& read) {
   const Duration t = deps_.options.election_timeout;
   if (state.ceiling < Timestamp::from_wall(wall + t / 2)) {
     deps_.writes.want_ceiling(Timestamp::from_wall(wall + t / 2));
-    deps_.wake();
     if (state.ceiling < Timestamp::from_wall(read.arrived - t)) return std::nullopt;
   }
   // Everything applied is in the answer, so its timestamp is at least the closed one, which a leader with

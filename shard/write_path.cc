@@ -116,6 +116,14 @@ void WritePath::run(MonoTime now) {
   if (!group.empty()) propose(now, group);
 }
 
+// Asking again and again must not keep the loop busy: only what goes beyond the last proposal asks for a pass.
+void WritePath::want_ceiling(Timestamp at_least) {
+  const Timestamp on_its_way = leadership_ ? leadership_->proposed_ceiling : Timestamp();
+  if (at_least <= std::max(wanted_ceiling_, on_its_way)) return;
+  wanted_ceiling_ = std::max(at_least, Timestamp::from_wall(deps_.runtime.wall_now() + deps_.options.election_timeout));
+  deps_.wake();
+}
+
 // A ceiling is at most T ahead of the wall clock when proposed, so that a new leader's wait until its own
 // clock has passed it hides in the election (T4).
 Timestamp WritePath::next_ceiling(WallTime wall) const {

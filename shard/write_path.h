@@ -42,8 +42,8 @@ class WritePath {
   void submit(api::WriteRequest&& request, MonoTime deadline, WriteReply reply);
   // Replicates a new cluster state; done once it is applied. One at a time: kBusy.
   void submit_cluster_state(api::ClusterState state, std::move_only_function<void(Result<>)> done);
-  // A read needs the ceiling raised to this at least; asking again is free.
-  void want_ceiling(Timestamp at_least) { wanted_ceiling_ = std::max(wanted_ceiling_, at_least); }
+  // A read needs the ceiling at least there; free where that is on its way already.
+  void want_ceiling(Timestamp at_least);
 
   // One pass: notices gained and lost leadership, evaluates what is queued and proposes it.
   void run(MonoTime now);
