@@ -33,14 +33,29 @@ def free_port():
             continue
 
 
-class Cluster(unittest.TestCase):
+def end(process):
+    process.send_signal(signal.SIGTERM)
+    try:
+        process.communicate(timeout=30)
+    except subprocess.TimeoutExpired:
+        process.kill()
+        process.communicate()
+
+
+class WithCluster(unittest.TestCase):
+    """Starts `meridian local` for the tests of a class."""
+
     @classmethod
     def setUpClass(cls):
         cls.directory = tempfile.TemporaryDirectory()
-        port = free_port()
-        cls.proxy = f"127.0.0.1:{port}"
-        with open(cls.path("daemon.log"), "wb") as log:
-            cls.daemon = subprocess.Popen([MERIDIAN, "local", "--dir", cls.path("data"), "--port", str(port)],
+        cls.port = free_port()
+        cls.proxy = f"127.0.0.1:{cls.port}"
+        cls.start()
+
+    @classmethod
+    def start(cls):
+        with open(cls.path("daemon.log"), "ab") as log:
+            cls.daemon = subprocess.Popen([MERIDIAN, "local", "--dir", cls.path("data"), "--port", str(cls.port)],
                                           stdout=subprocess.PIPE, stderr=log, text=True, env=ENVIRONMENT)
         for line in cls.daemon.stdout:
             if "is ready" in line:
@@ -50,12 +65,7 @@ class Cluster(unittest.TestCase):
 
     @classmethod
     def tearDownClass(cls):
-        cls.daemon.send_signal(signal.SIGTERM)
-        try:
-            cls.daemon.communicate(timeout=30)
-        except subprocess.TimeoutExpired:
-            cls.daemon.kill()
-            cls.daemon.communicate()
+        end(cls.daemon)
         cls.directory.cleanup()
 
     @classmethod
@@ -77,6 +87,8 @@ class Cluster(unittest.TestCase):
             f.write(content)
         return self.path(name)
 
+
+class Cluster(WithCluster):
     def test_put_get_cas_del(self):
         version = self.ctl_json("put", "city/Oslo", "visited")["version"]
         read = self.ctl_json("get", "city/Oslo")
@@ -132,6 +144,32 @@ class Cluster(unittest.TestCase):
         self.ctl("node", "remove", other, stdin=b"no\n", code=1)
         self.assertIn("not confirmed", self.err)
         self.ctl("node", "remove", 99, "--yes", code=3)
+
+    def test_work_that_outlasts_the_wait_is_4(self):
+        address = f"127.0.0.1:{free_port()}"
+        with open(self.path("node4.log"), "wb") as log:
+            node = subprocess.Popen([MERIDIAN, "node", "--dir", self.path("node4"), "--listen", address, "--region",
+                                     "us-east"], stdout=log, stderr=log, env=ENVIRONMENT)
+        self.addCleanup(end, node)
+        began = time.monotonic()
+        while True:  # until it listens
+            done = subprocess.run([CTL, "--proxy", self.proxy, "-o", "json", "node", "add", f"us-east={address}", "--wait",
+                                   "--wait-timeout", "1ms"], capture_output=True, env=ENVIRONMENT, check=False)
+            if done.returncode == 4 or time.monotonic() - began > 30:
+                break
+            time.sleep(0.2)
+        self.assertEqual(done.returncode, 4, done.stderr)
+        started = json.loads(done.stdout)
+        self.assertEqual(started["state"], "running")
+        while not self.operation(started["operation_id"])["done"]:
+            self.assertLess(time.monotonic() - began, 60)
+            time.sleep(0.2)
+        self.assertEqual(self.operation(started["operation_id"])["error"], "")
+        removed = self.ctl_json("node", "remove", started["node_id"], "--yes", "--wait")
+        self.assertEqual(removed["state"], "done")
+
+    def operation(self, number):
+        return next(o for o in self.ctl_json("status")["operations"] if o["id"] == number)
 
     def test_scan_is_one_document_and_ordered(self):
         rows = "".join(f"s{i:05},{i}\n" for i in range(2500))
@@ -212,6 +250,42 @@ class Cluster(unittest.TestCase):
                 self.assertTrue(json.loads(watch.stdout.readline())["nodes"])
             self.assertGreater(time.monotonic() - began, 0.15)
             watch.terminate()
+
+
+class Death(WithCluster):
+    def state(self, path):
+        if not os.path.exists(path):
+            return {"records": 0}
+        with open(path, encoding="utf-8") as f:
+            return json.load(f)
+
+    def test_an_import_goes_on_after_the_death_of_the_cluster(self):
+        count = 60_000
+        # Half of the keys stand twice: the later value has to win, wherever the cluster died.
+        rows = [f"k{i % 40_000:06},{i} {'x' * 200}\n" for i in range(count)]
+        file = self.write("many.csv", ("k,v\n" + "".join(rows)).encode())
+        state = self.path("many.state")
+        command = ["import", file, "--format", "csv", "--key", "k", "--value", "v", "--resume", state, "--retry-for", "1s",
+                   "--timeout", "1s", "--batch", "20", "--parallel", "4"]
+        with subprocess.Popen([CTL, "--proxy", self.proxy, *command], stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+                              env=ENVIRONMENT) as running:
+            while self.state(state)["records"] == 0:
+                self.assertIsNone(running.poll())
+                time.sleep(0.02)
+            self.daemon.kill()
+            self.daemon.communicate()
+            running.communicate(timeout=60)
+        self.assertNotEqual(running.returncode, 0)
+        at = self.state(state)
+        self.assertFalse(at["done"])
+        self.assertTrue(0 < at["records"] < count, at)
+        self.start()
+        done = self.ctl_json(*command)
+        self.assertEqual((done["records"], done["complete"]), (count, True))
+        entries = self.ctl_json("scan", "k")["entries"]
+        self.assertEqual(len(entries), 40_000)
+        for i, entry in enumerate(entries):
+            self.assertEqual(entry["value"].split()[0], str(i + 40_000 if i < 20_000 else i))
 
 
 if __name__ == "__main__":
