@@ -7,7 +7,7 @@ write is then read back.
 
 import unittest
 
-from cluster import REGIONS, Cluster, admin, build_argument, http, wait_until
+from cluster import REGIONS, Cluster, admin, build_argument, free_ports, http, wait_until
 
 BUILD = ""
 LOAD = ("--seconds", 300, "--workers", 16, "--rate", 200)
@@ -110,6 +110,12 @@ class MembershipTest(unittest.TestCase):
             code, _, err = c.ctl("node", "add", f"{REGIONS[0]}={c.nodes[1].address}", code=None)
             self.assertEqual(code, 1, err)
             self.assertIn("is node 2 of this cluster", err)
+            # A port where no node listens, and one where nobody does. Neither may stand in the way of later changes.
+            for address in (c.nodes[1].http, f"127.0.0.1:{free_ports(1)[0]}"):
+                code, _, err = c.ctl("node", "add", f"{REGIONS[0]}={address}", code=None)
+                self.assertEqual(code, 1, err)
+                self.assertIn(address, err)
+            self.assertFalse([o for o in c.status().operations if not o.done])
 
 
 if __name__ == "__main__":

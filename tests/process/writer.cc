@@ -2,10 +2,11 @@
 
 #include <algorithm>
 #include <chrono>
+#include <cstdlib>
 
-#include <boost/json.hpp>
 #include <fmt/format.h>
 #include <meridian/task.h>
+#include <boost/json.hpp>
 
 namespace meridian::process_test {
 
@@ -70,7 +71,8 @@ void Writer::start_one() {
   ++open_;
   const std::uint64_t kind = options_.mix == "puts" ? 0 : random_() % 100;
   if (kind < 55 || (kind >= 65 && kind < 69)) {
-    Event event{.f = Function::kWrite, .key = kind < 35 ? fmt::format("u/{}/{:06}-{:08}", options_.name, process, next_value_) : draw_key()};
+    Event event{.f = Function::kWrite,
+                .key = kind < 35 ? fmt::format("u/{}/{:06}-{:08}", options_.name, process, next_value_) : draw_key()};
     if (kind >= 65) {
       event.f = Function::kRemove;
     } else {
@@ -79,9 +81,11 @@ void Writer::start_one() {
     const std::string stored = event.value ? pad(*event.value) : "";
     lock.unlock();
     const bool remove = event.f == Function::kRemove;
-    return write(process, event, [this, key = event.key, stored, remove](Options options) {
-             return remove ? client_.remove_async(key, options) : client_.put_async(key, stored, options);
-           }).detach();
+    return write(process, event,
+                 [this, key = event.key, stored, remove](Options options) {
+                   return remove ? client_.remove_async(key, options) : client_.put_async(key, stored, options);
+                 })
+        .detach();
   }
   if (kind < 61) {
     Event event{.f = Function::kCas, .key = draw_key(), .value = new_value(process)};
@@ -90,7 +94,8 @@ void Writer::start_one() {
     return compare(process, std::move(event)).detach();
   }
   const std::string of = generation();
-  const std::string key = kind < 75 && !acknowledged_.empty() ? acknowledged_[random_() % acknowledged_.size()] : draw_key();
+  const std::string key =
+      kind < 75 && !acknowledged_.empty() ? acknowledged_[random_() % acknowledged_.size()] : draw_key();
   lock.unlock();
   if (kind < 65) return batch(process, of).detach();
   if (kind >= 94) return scan(process, of, kind < 97).detach();
@@ -128,7 +133,8 @@ sdk::Task<void> Writer::scan(std::uint64_t process, std::string prefix, bool lin
   Event event{.f = Function::kScan, .key = prefix + "/", .end = prefix + "0", .linearizable = linearizable};
   invoke(process, event);
   const auto level = linearizable ? sdk::Consistency::kLinearizable : sdk::Consistency::kAnyReplica;
-  auto pages = client_.scan(sdk::ScanRange::prefix(event.key), sdk::ScanOptions().page_size(5), Options().consistency(level));
+  auto pages =
+      client_.scan(sdk::ScanRange::prefix(event.key), sdk::ScanOptions().page_size(5), Options().consistency(level));
   while (!pages.done()) {
     auto page = co_await pages.next_page_async();
     if (!page) co_return fail(process, std::move(event), page.error(), false);
@@ -182,7 +188,8 @@ sdk::Task<void> Writer::batch(std::uint64_t process, std::string generation) {
   {
     std::lock_guard lock(mutex_);
     for (int i = 0; i < 3; ++i) {
-      const std::string key = fmt::format("{}/{:02}", generation, random_() % static_cast<std::uint64_t>(options_.keys));
+      const std::string key =
+          fmt::format("{}/{:02}", generation, random_() % static_cast<std::uint64_t>(options_.keys));
       if (event.values.contains(key)) continue;
       const std::string value = new_value(process);
       event.values[key] = value;
@@ -290,13 +297,16 @@ std::string Writer::draw_key() {
   return key;
 }
 
-std::string Writer::new_value(std::uint64_t process) { return fmt::format("v{}.{}", process, next_value_++); }
+std::string Writer::new_value(std::uint64_t process) {
+  return fmt::format("v{}.{}.{}", process, next_value_++, options_.value_bytes);
+}
 
-// A name and, after it, bytes that follow from the name, so that a damaged value is noticed.
-std::string Writer::pad(const std::string& text) const {
+// A name and, after it, as many bytes as its last part says, so that a damaged value is noticed.
+std::string Writer::pad(const std::string& text) {
+  const std::size_t bytes = std::strtoull(text.c_str() + text.rfind('.') + 1, nullptr, 10);
   std::string out = text + '|';
   const std::size_t sum = std::hash<std::string>{}(text);
-  if (options_.value_bytes > out.size()) out.append(options_.value_bytes - out.size(), static_cast<char>('a' + sum % 26));
+  if (bytes > out.size()) out.append(bytes - out.size(), static_cast<char>('a' + sum % 26));
   return out;
 }
 

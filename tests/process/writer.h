@@ -74,7 +74,7 @@ class Writer {
   std::string draw_key();
   std::string generation() const;
   std::string unpad(std::string stored);
-  std::string pad(const std::string& name) const;
+  static std::string pad(const std::string& name);
   void record(check::Event& event);
 
   sdk::Client client_;

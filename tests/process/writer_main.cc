@@ -7,8 +7,8 @@
 #include <set>
 #include <sstream>
 
-#include <CLI/CLI.hpp>
 #include <fmt/format.h>
+#include <CLI/CLI.hpp>
 
 #include "tests/process/writer.h"
 
@@ -49,7 +49,8 @@ int verify(meridian::sdk::Client client, WriterOptions options) {
     for (const auto& [key, value] : event.values) {
       if (event.f == check::Function::kBatch) keys.insert(key);
     }
-    if (event.f != check::Function::kWrite && event.f != check::Function::kCas && event.f != check::Function::kRemove) continue;
+    if (event.f != check::Function::kWrite && event.f != check::Function::kCas && event.f != check::Function::kRemove)
+      continue;
     keys.insert(event.key);
     if (event.key.starts_with("u/")) unique[event.key] = event;
   }
@@ -80,10 +81,10 @@ int main(int argc, char** argv) {
     sub->add_option("--proxy", options.proxies, "HOST:PORT,...")->required();
     sub->add_option("--history", options.history, "The file; appended to")->required();
     sub->add_option("--workers", options.workers, "Operations open at once")->capture_default_str();
-    sub->add_option("--value-bytes", options.value_bytes)->capture_default_str();
     sub->add_option("--timeout-ms", options.timeout_ms, "Of each call")->capture_default_str();
   }
   run->add_option("--name", options.name, "Part of every key")->capture_default_str();
+  run->add_option("--value-bytes", options.value_bytes)->capture_default_str();
   run->add_option("--seconds", options.seconds)->capture_default_str();
   run->add_option("--rate", options.rate, "Operations begun each second; 0: as many as go")->capture_default_str();
   run->add_option("--mix", options.mix)->check(CLI::IsMember({"all", "puts"}))->capture_default_str();
