@@ -239,6 +239,7 @@ class FullDisks(unittest.TestCase):
             for node in c.nodes:
                 self.assertTrue(node.running())
                 self.free(node)
+            wait_until(lambda: not any(self.says_full(n) for n in c.nodes), "all have room again")
             c.wait_healthy()
             c.stub().Put(kv.PutRequest(key=b"after", value=b"y"), timeout=20)
             self.assertEqual(c.stub().Get(kv.GetRequest(key=b"after"), timeout=20).value, b"y")
