@@ -21,6 +21,17 @@ raft::Options raft_options(const ReplicaOptions& o) {
   return out;
 }
 
+// The voter that a leader's place should go to: who is furthest. ReplicaId(): nobody is there.
+ReplicaId successor(const raft::Status& status) {
+  ReplicaId best;
+  LogIndex furthest;
+  for (const raft::FollowerStatus& f : status.followers) {
+    if (f.learner || !f.recently_active || !status.membership.is_voter(f.id)) continue;
+    if (best == ReplicaId() || f.match > furthest) best = f.id, furthest = f.match;
+  }
+  return best;
+}
+
 }  // namespace
 
 Replica::Replica(Deps deps, ReplicaOptions options, StateMachine machine, raft::InitialState initial)
@@ -49,7 +60,7 @@ void Replica::scan(api::ScanRequest request, MonoTime deadline, ScanReply reply)
 }
 
 void Replica::write(api::WriteRequest request, MonoTime deadline, WriteReply reply) {
-  if (deps_.log.is_full()) {
+  if (deps_.log.is_full() && core_.is_leader()) {
     return reply(fail(ErrorCode::kDiskFull, fmt::format("the log's disk on node {} is full", options_.node)));
   }
   writes_.submit(std::move(request), deadline, std::move(reply));
@@ -89,13 +100,7 @@ void Replica::refuse_with(std::optional<Error> trouble) {
 void Replica::step_aside(Callback done) {
   writes_.shut_down();
   reads_.shut_down();
-  const raft::Status status = core_.status();
-  ReplicaId best;
-  LogIndex furthest;
-  for (const raft::FollowerStatus& f : status.followers) {
-    if (f.learner || !f.recently_active || !status.membership.is_voter(f.id)) continue;
-    if (best == ReplicaId() || f.match > furthest) best = f.id, furthest = f.match;
-  }
+  const ReplicaId best = successor(core_.status());
   if (!core_.is_leader() || best == ReplicaId()) return done();
   (void)core_.transfer_leadership(deps_.runtime.now(), best);
   wake();
@@ -142,6 +147,11 @@ void Replica::pass() {
     core_.step(now, message);
   }
   if (now >= core_.next_deadline()) core_.tick(now);
+  // A leader whose disk is full takes no writes; another may. Asked again with every heartbeat until one does.
+  if (core_.is_leader() && (deps_.log.is_full() || trouble_)) {
+    PROBE("replica.full_leader_hands_over");
+    if (const ReplicaId to = successor(core_.status()); to != ReplicaId()) (void)core_.transfer_leadership(now, to);
+  }
   writes_.run(now);
   reads_.run(now);
   take_output(now);

@@ -167,6 +167,7 @@ std::string Node::not_ready() const {
   if (removed_) return "removed from the cluster";
   if (!replica_) return "not part of a cluster yet: meridianctl cluster init, or node add";
   if (replica_->trouble()) return replica_->trouble()->to_string();
+  if (log_->is_full()) return "the log's disk is full";
   if (!replica_->is_leader() && replica_->raft_status().leader == ReplicaId()) return "no leader is known";
   return "";
 }

@@ -10,6 +10,7 @@ namespace {
 
 constexpr Duration kStepInterval{100'000};
 constexpr Duration kJoinTimeout{5'000'000};
+constexpr Duration kAskTimeout{2'000'000};
 // A learner this close behind becomes a voter: it will not hold commits up for long.
 constexpr std::uint64_t kCaughtUpEntries = 64;
 constexpr int kKeptOperations = 16;
@@ -61,6 +62,32 @@ void Operations::submit(const api::ChangeRequest& request, ChangeReply reply) {
     if (Result<> moved = transfer(NodeId(request.transfer_to_node_id())); !moved) return reply(fail(moved.error()));
     return reply(api::ChangeResponse());
   }
+  api::ChangeResponse response;
+  if (Result<api::ClusterState> state = planned(request, response); !state) return reply(fail(std::move(state).error()));
+  if (!request.has_add() && !request.has_replace_with()) return record(request, std::move(reply));
+  ask_new_node(request, std::move(reply));
+}
+
+// One that does not answer, or has data, would stand in the way of every later change.
+void Operations::ask_new_node(const api::ChangeRequest& request, ChangeReply reply) {
+  const Address address = request.has_add() ? request.add().address() : request.replace_with().address();
+  CallOptions options{.deadline = deps_.runtime.now() + kAskTimeout};
+  call(deps_.transport, address, api::kNodeStatus, api::NodeStatusRequest(), std::move(options),
+       lifetime_.guard([this, request, address, reply = std::move(reply)](Result<api::NodeStatusResponse> node) mutable {
+         if (!node) {
+           return reply(fail(Error(ErrorCode::kFailedPrecondition, fmt::format("no node answers at {}; start it first", address))
+                                 .with_cause(std::move(node).error())));
+         }
+         if (node->cluster_id() != 0) {
+           return reply(fail(ErrorCode::kFailedPrecondition,
+                             fmt::format("{} is node {} of cluster {:016x} already; a new node needs an empty directory",
+                                         address, node->node_id(), node->cluster_id())));
+         }
+         record(request, std::move(reply));
+       }));
+}
+
+void Operations::record(const api::ChangeRequest& request, ChangeReply reply) {
   api::ChangeResponse response;
   Result<api::ClusterState> state = planned(request, response);
   if (!state) return reply(fail(std::move(state).error()));

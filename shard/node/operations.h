@@ -36,6 +36,8 @@ class Operations {
   void poke();
 
  private:
+  void ask_new_node(const api::ChangeRequest& request, ChangeReply reply);
+  void record(const api::ChangeRequest& request, ChangeReply reply);
   Result<api::ClusterState> planned(const api::ChangeRequest& request, api::ChangeResponse& response) const;
   Result<> plan_add(api::ClusterState& state, const api::NodeSpec& spec, api::Operation& operation) const;
   Result<> plan_remove(api::ClusterState& state, const api::ChangeRequest& request, api::Operation& operation) const;
