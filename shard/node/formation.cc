@@ -13,6 +13,7 @@ namespace {
 
 constexpr std::size_t kMaxInitialNodes = 9;
 constexpr Duration kBootstrapTimeout{15'000'000};
+constexpr std::uint32_t kBusyRetryMs = 100;
 
 Result<> check_specs(const api::BootstrapRequest& request) {
   const int count = request.nodes_size();
@@ -52,37 +53,42 @@ void Node::join(api::JoinRequest request, JoinReply reply) {
     const bool same = identity.cluster_id() == request.cluster_id() && identity.node_id() == request.node_id() &&
                       identity.replica_id() == request.replica_id();
     if (same && replica_) return reply(api::JoinResponse());
-    return reply(fail(ErrorCode::kAlreadyExists,
-                      fmt::format("{} is node {} of cluster {:016x} already; a new node needs an empty directory",
-                                  peers_.self().address(), identity.node_id(), identity.cluster_id())));
+    if (!same || removed_) {
+      return reply(fail(ErrorCode::kAlreadyExists,
+                        fmt::format("{} is node {} of cluster {:016x} already; a new node needs an empty directory",
+                                    peers_.self().address(), identity.node_id(), identity.cluster_id())));
+    }
+    // Decided, but its data could not be created (a full disk, say): once more.
   }
+  const bool decided = identity.cluster_id() != 0;
   if (request.region() != options_.region) {
     return reply(fail(ErrorCode::kInvalidArgument, fmt::format("{} is started in region {}, not {}",
                                                                peers_.self().address(), options_.region, request.region())));
   }
   forming_ = true;
   spawn(deps_.runtime,
-        [](Node* self, api::JoinRequest request, JoinReply reply, std::weak_ptr<char> alive) -> Task<void> {
-          Result<> joined = co_await self->join_now(std::move(request));
+        [](Node* self, api::JoinRequest request, bool decided, JoinReply reply, std::weak_ptr<char> alive) -> Task<void> {
+          Result<> joined = co_await self->join_now(std::move(request), decided);
           if (alive.expired()) co_return;
           self->forming_ = false;
           if (!joined) co_return reply(fail(std::move(joined).error()));
           reply(api::JoinResponse());
-        }(this, std::move(request), std::move(reply), lifetime_.token()));
+        }(this, std::move(request), decided, std::move(reply), lifetime_.token()));
 }
 
-Task<Result<>> Node::join_now(api::JoinRequest request) {
+Task<Result<>> Node::join_now(api::JoinRequest request, bool decided) {
+  if (decided) co_return co_await create_initial(std::move(request));
   wire::Identity identity = directory_->identity();
   identity.set_cluster_id(request.cluster_id());
   identity.set_node_id(request.node_id());
   identity.set_replica_id(request.replica_id());
   identity.set_region(request.region());
   const std::weak_ptr<char> alive = lifetime_.token();
-  Result<> decided = co_await offload(deps_.runtime, [directory = directory_.get(), identity, request]() -> Result<> {
+  Result<> kept = co_await offload(deps_.runtime, [directory = directory_.get(), identity, request]() -> Result<> {
     RETURN_IF_ERROR(directory->store_join(request));
     return directory->store(identity);
   });
-  if (!decided) co_return decided;
+  if (!kept) co_return kept;
   if (alive.expired()) co_return fail(ErrorCode::kCancelled, "the node stops");
   directory_->adopt(identity);
   co_return co_await create_initial(std::move(request));
@@ -161,10 +167,17 @@ Result<api::ClusterState> Node::plan_cluster(const api::BootstrapRequest& reques
 
 void Node::bootstrap(api::BootstrapRequest request, BootstrapReply reply) {
   if (Result<> ok = check_specs(request); !ok) return reply(fail(std::move(ok).error()));
+  // Two at a time would make two plans, and so two clusters.
+  if (bootstrapping_) {
+    return reply(fail(Error(ErrorCode::kBusy, "this node is forming a cluster already").with_retry_after(kBusyRetryMs)));
+  }
+  bootstrapping_ = true;
   spawn(deps_.runtime,
-        [](Node* self, api::BootstrapRequest request, BootstrapReply reply) -> Task<void> {
-          reply(co_await self->bootstrap_now(std::move(request), self->deps_.runtime.now() + kBootstrapTimeout));
-        }(this, std::move(request), std::move(reply)));
+        [](Node* self, api::BootstrapRequest request, BootstrapReply reply, std::weak_ptr<char> alive) -> Task<void> {
+          auto formed = co_await self->bootstrap_now(std::move(request), self->deps_.runtime.now() + kBootstrapTimeout);
+          if (!alive.expired()) self->bootstrapping_ = false;
+          reply(std::move(formed));
+        }(this, std::move(request), std::move(reply), lifetime_.token()));
 }
 
 // The plan is durable before anybody hears of it, so that asking again goes on with the same cluster.

@@ -75,7 +75,7 @@ class Node {
   using JoinReply = std::move_only_function<void(Result<api::JoinResponse>)>;
   using BootstrapReply = std::move_only_function<void(Result<api::BootstrapResponse>)>;
   void join(api::JoinRequest request, JoinReply reply);
-  Task<Result<>> join_now(api::JoinRequest request);
+  Task<Result<>> join_now(api::JoinRequest request, bool decided);
   Task<Result<>> create_initial(api::JoinRequest request);
   void bootstrap(api::BootstrapRequest request, BootstrapReply reply);
   Task<Result<api::BootstrapResponse>> bootstrap_now(api::BootstrapRequest request, MonoTime deadline);
@@ -98,7 +98,8 @@ class Node {
   std::unique_ptr<LogStore> log_;
   std::unique_ptr<Replica> replica_;
   std::unique_ptr<Operations> operations_;
-  bool forming_ = false;    // a join or bootstrap is under way
+  bool forming_ = false;        // a join is under way
+  bool bootstrapping_ = false;  // one plan at a time
   bool draining_ = false;
   bool removed_ = false;
   bool stopped_ = false;
@@ -106,7 +107,7 @@ class Node {
   Lifetime lifetime_;
 };
 
-// "shard 1 of a node": the only one there is until the placement service splits.
+// The only one there is until the placement service splits it.
 inline constexpr ShardId kOnlyShard{api::kFirstShardId};
 
 }  // namespace meridian
