@@ -18,6 +18,8 @@ import time
 from cluster import free_ports, http, wait_until
 
 CPU_LIMIT_PERCENT = 2.0
+# Of the short variant, on machines that do other things as well: it finds a loop that spins, and judges nothing finer.
+SHORT_CPU_LIMIT_PERCENT = 8.0
 PSS_LIMIT_MIB = 300
 
 
@@ -69,8 +71,9 @@ def main():
         print(json.dumps({"cpu_percent": round(percent, 2), "pss_mib": round(mib, 1), "seconds": seconds}))
     else:
         print(f"idle for {seconds} s after {seconds} s: {percent:.2f} % of one core, {mib:.1f} MiB (PSS)")
-    if percent >= CPU_LIMIT_PERCENT or mib >= PSS_LIMIT_MIB:
-        sys.exit(f"FAILED: the limits are {CPU_LIMIT_PERCENT} % and {PSS_LIMIT_MIB} MiB")
+    limit = SHORT_CPU_LIMIT_PERCENT if options.short else CPU_LIMIT_PERCENT
+    if percent >= limit or mib >= PSS_LIMIT_MIB:
+        sys.exit(f"FAILED: the limits are {limit} % and {PSS_LIMIT_MIB} MiB")
 
 
 if __name__ == "__main__":
