@@ -17,9 +17,9 @@ namespace meridian::sim {
 
 namespace {
 
-constexpr double kTornChance = 0.5;      // a power loss meets waiting work in the middle
-constexpr std::uint64_t kFileSteps = 6;  // how far into it
-constexpr std::int64_t kFormUs = 60'000'000;
+constexpr double kTornChance = 0.5;            // a power loss meets waiting work in the middle
+constexpr std::uint64_t kFileSteps = 6;        // how far into it
+constexpr std::int64_t kFormUs = 300'000'000;  // messages are lost already
 
 // Everything but what each replica keeps for itself (txn::KeyKind::kLocal).
 const KeyRange kReplicatedKeys{std::string(1, '\x02'), {}};
@@ -127,6 +127,9 @@ std::unique_ptr<SimClient> SimCluster::make_client(const std::string& name, int 
   client->transport = std::make_unique<SimTransport>(network_, *client->runtime, address);
   std::vector<Address> addresses;
   for (const auto& proxy : proxies_) addresses.push_back(proxy->address);
+  // Some know one proxy only, which may go on believing what the others have unlearnt.
+  Rng rng = world_.rng("proxies", machines_);
+  if (rng.chance(0.5)) addresses = {addresses[rng.below(addresses.size())]};
   client->core = std::make_unique<client::ClientCore>(
       client::ClientCore::Deps{*client->runtime, *client->transport, std::move(addresses), {}});
   return client;

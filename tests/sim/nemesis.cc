@@ -1,5 +1,6 @@
 #include "tests/sim/nemesis.h"
 
+#include <algorithm>
 #include <cmath>
 
 #include <fmt/format.h>
@@ -7,8 +8,9 @@
 namespace meridian::sim {
 
 namespace {
-constexpr double kPowerLoss = 0.6;  // otherwise only the process dies
-}
+constexpr double kPowerLoss = 0.6;           // otherwise only the process dies
+constexpr std::int64_t kLateUs = 2'500'000;  // longer than the others need to elect one of them
+}  // namespace
 
 Nemesis::Nemesis(SimWorld& world, SimCluster& cluster, const RunOptions& options)
     : world_(world), cluster_(cluster), options_(options), rng_(world.rng("nemesis")) {}
@@ -36,7 +38,8 @@ void Nemesis::strike(const std::string& kind) {
   if (kind == "crash_minority") return crash_nodes(std::max(1, (n - 1) / 2));
   if (kind == "crash_majority") return crash_nodes(n / 2 + 1);
   if (kind == "crash_all") return crash_nodes(n);
-  if (kind == "transfer") return transfer();
+  if (kind == "power_cut") return power_cut();
+  if (kind == "transfer" || kind == "transfer_mute") return transfer(kind == "transfer_mute");
   if (kind == "crash_proxy") {
     const int i = static_cast<int>(rng_.below(static_cast<std::uint64_t>(cluster_.proxies())));
     world_.note(fmt::format("fault: proxy {} crashes", i));
@@ -80,24 +83,40 @@ void Nemesis::crash_nodes(int count) {
   for (int i = 0; i < count; ++i) {
     const int victim = order[static_cast<std::size_t>(i)];
     if (spread == 0) {
-      crash_node(victim);
+      crash_node(victim, kPowerLoss, 0);
     } else {
       later(rng_.between(std::int64_t{0}, spread), [this, victim] {
-        if (!stopped_) crash_node(victim);
+        if (!stopped_) crash_node(victim, kPowerLoss, 0);
       });
     }
   }
 }
 
-void Nemesis::crash_node(int i) {
+void Nemesis::crash_node(int i, double power_loss_chance, std::int64_t extra_down_us) {
   if (!cluster_.node_up(i)) return;
-  const bool power_loss = rng_.chance(kPowerLoss);
+  const bool power_loss = rng_.chance(power_loss_chance);
   world_.note(fmt::format("fault: node {} {}", i, power_loss ? "loses power" : "is killed"));
   cluster_.crash_node(i, power_loss);
-  later(draw_us(options_.down_us), [this, i] {
+  later(draw_us(options_.down_us) + extra_down_us, [this, i] {
     if (cluster_.node_up(i)) return;
     world_.note(fmt::format("node {} starts", i));
     cluster_.start_node(i);
+  });
+}
+
+// The lights go out for all at once while the followers' disks lag; whoever led may come back last.
+void Nemesis::power_cut() {
+  const int leader = draw_leader();
+  for (int i = 0; i < cluster_.nodes(); ++i) {
+    if (rng_.chance(i == leader ? 0.2 : 0.8)) cluster_.slow_disk(i, options_.slow_factor);
+  }
+  world_.note("fault: disks are slow, and soon the power fails");
+  later(draw_us(options_.slow_us), [this] {
+    const int last = rng_.chance(0.7) ? draw_leader() : -1;
+    for (int i = 0; i < cluster_.nodes(); ++i) {
+      cluster_.slow_disk(i, 1);
+      if (!stopped_) crash_node(i, 1, i == last ? kLateUs : 0);
+    }
   });
 }
 
@@ -114,6 +133,8 @@ void Nemesis::cut(const std::string& kind) {
   world_.note("fault: " + kind);
   if (kind == "ring") {
     ring();
+  } else if (kind == "mute_leader") {
+    mute(draw_leader());
   } else if (kind == "isolate_leader") {
     // With whoever happens to be on its side: proxies and clients that still believe in it.
     for (std::size_t i = nodes; i < all.size(); ++i) side[i] = rng_.chance(0.5);
@@ -141,6 +162,13 @@ void Nemesis::isolate(const std::vector<bool>& side, bool both_ways) {
   }
 }
 
+// The other nodes hear nothing of it; it hears them, and clients reach everyone.
+void Nemesis::mute(int node) {
+  for (int i = 0; i < cluster_.nodes(); ++i) {
+    if (i != node) cluster_.network().cut(cluster_.node_address(node), cluster_.node_address(i));
+  }
+}
+
 // Each node hears only its two neighbours.
 void Nemesis::ring() {
   const int n = cluster_.nodes();
@@ -157,8 +185,9 @@ void Nemesis::ring() {
   }
 }
 
-void Nemesis::transfer() {
+void Nemesis::transfer(bool then_mute) {
   const int to = draw_node();
+  const auto from = cluster_.leader();
   if (cluster_.node_id(to) == 0) return;
   world_.note(fmt::format("leadership is asked to move to node {}", to));
   v1::TransferLeaderRequest request;
@@ -167,6 +196,18 @@ void Nemesis::transfer() {
   call.deadline = cluster_.admin().runtime->now() + Duration(1'000'000);
   cluster_.admin().core->transfer_leader(std::move(request), std::move(call),
                                          [](Result<v1::TransferLeaderResponse>) {});
+  if (!then_mute || !from || *from == to) return;
+  // About when the old leader has asked the new one to take over, it stops hearing of it.
+  const std::int64_t delay =
+      rng_.between(std::int64_t{0}, 6 * std::max(options_.network.local_max_us, options_.remote_max_us));
+  later(delay, [this, from = *from] {
+    if (stopped_) return;
+    world_.note(fmt::format("fault: node {} hears no other node", from));
+    for (int i = 0; i < cluster_.nodes(); ++i) {
+      if (i != from) cluster_.network().cut(cluster_.node_address(i), cluster_.node_address(from));
+    }
+    later(draw_us(options_.cut_us), [this] { cluster_.network().heal(); });
+  });
 }
 
 }  // namespace meridian::sim

@@ -22,11 +22,13 @@ class Nemesis {
   void plan();
   void strike(const std::string& kind);
   void crash_nodes(int count);
-  void crash_node(int i);
+  void crash_node(int i, double power_loss, std::int64_t extra_down_us);
   void cut(const std::string& kind);
   void isolate(const std::vector<bool>& side, bool both_ways);
   void ring();
-  void transfer();
+  void mute(int node);
+  void power_cut();
+  void transfer(bool then_mute);
   int draw_node() { return static_cast<int>(rng_.below(static_cast<std::uint64_t>(cluster_.nodes()))); }
   int draw_leader();
   std::int64_t draw_us(std::int64_t longest) { return rng_.between(std::min(options_.shortest_us, longest), longest); }

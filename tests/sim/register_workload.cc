@@ -12,6 +12,7 @@ using check::Function;
 
 namespace {
 constexpr std::size_t kTimestampsKept = 64;
+constexpr std::int64_t kFirstWrite = 52;  // of 100 operations, those before read
 constexpr double kRepeatUnknown = 0.6;
 constexpr double kRepeatAnswered = 0.05;
 constexpr double kOtherPayload = 0.01;
@@ -35,6 +36,10 @@ void RegisterWorkload::start() {
     for (int s = 0; s < options_.slots; ++s) {
       const std::uint64_t process = next_process_++;
       slots_.push_back(std::make_unique<Slot>(world_.rng("slot", process), &cluster_.client(c), process));
+      // The first one does everything, so that something is always written.
+      const double profile = process == 0 ? 1 : slots_.back()->rng.unit();
+      slots_.back()->only_reads = profile < 0.3;
+      slots_.back()->only_writes = profile >= 0.3 && profile < 0.5;
       ++busy_slots_;
       spawn(*slots_.back()->client->runtime, run(slots_.back().get()));
     }
@@ -50,18 +55,21 @@ Task<> RegisterWorkload::run(Slot* slot) {
 }
 
 Task<> RegisterWorkload::operate(Slot& slot) {
-  const std::uint64_t kind = slot.rng.below(100);
+  // Some only read and so never notice by themselves that leadership has moved; some only write.
+  const std::uint64_t kind = slot.only_reads    ? slot.rng.below(kFirstWrite)
+                             : slot.only_writes ? slot.rng.between(kFirstWrite, std::int64_t{99})
+                                                : slot.rng.below(100);
   if (kind < 26) return read(slot, true, 0);
   if (kind < 38) return read(slot, false, 0);
   if (kind < 42) {
     const bool linearizable = slot.rng.chance(0.5);
     return read(slot, linearizable, timestamps_.empty() ? 0 : timestamps_[slot.rng.below(timestamps_.size())]);
   }
-  if (kind < 70) return write(slot);
-  if (kind < 84) return compare(slot);
-  if (kind < 90) return batch(slot);
-  if (kind < 95) return multi_get(slot);
-  return scan(slot);
+  if (kind < 47) return multi_get(slot);
+  if (kind < kFirstWrite) return scan(slot);
+  if (kind < 80) return write(slot);
+  if (kind < 94) return compare(slot);
+  return batch(slot);
 }
 
 // ---- Reads

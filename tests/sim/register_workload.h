@@ -39,6 +39,7 @@ class RegisterWorkload {
     Rng rng;
     SimClient* client;
     std::uint64_t process;
+    bool only_reads = false, only_writes = false;
   };
   struct Known {
     check::Value value;

@@ -54,6 +54,7 @@ Result<Scenario> Scenario::load(const std::string& path) {
                                                     {"network.loss", &s.loss_},
                                                     {"network.duplicate", &s.duplicate_},
                                                     {"network.reorder", &s.reorder_},
+                                                    {"network.straggler_ms", &s.straggler_ms_},
                                                     {"network.local_ms", &s.local_ms_},
                                                     {"network.remote_ms", &s.remote_ms_},
                                                     {"disk.sync_ms", &s.sync_ms_},
@@ -109,6 +110,7 @@ RunOptions Scenario::draw(std::uint64_t seed) const {
     o.network.duplicate = duplicate_.draw(rng);
     o.network.reorder = reorder_.draw(rng);
   }
+  o.network.straggler_max_us = straggler_ms_.draw_us(rng);
   o.network.local_min_us = static_cast<std::int64_t>(local_ms_.low * 1000);
   o.network.local_max_us = local_ms_.draw_us(rng);
   o.remote_min_us = static_cast<std::int64_t>(remote_ms_.low * 1000);
@@ -141,16 +143,17 @@ RunOptions Scenario::draw(std::uint64_t seed) const {
 std::string RunOptions::to_string() const {
   return fmt::format(
       "seed={} scenario={} bug={} nodes={} regions={} proxies={} clients={} slots={} keys={} operations={} "
-      "think={}us value={}B chaos={}us loss={:.3f} duplicate={:.3f} reorder={:.3f} local={}..{}us remote={}..{}us "
+      "think={}us value={}B chaos={}us loss={:.3f} duplicate={:.3f} reorder={:.3f} stragglers={}us local={}..{}us "
+      "remote={}..{}us "
       "disk={}..{}us slow_factor={:.1f} wall_bound={}us rate_bound={:.4f} segment={}B trim={}B keep_log={}B flush={}B "
       "fault_mean={}us down={}us pause={}us "
       "cut={}us "
       "slow={}us kinds={}",
       seed, scenario, bug.empty() ? "none" : bug, nodes, regions, proxies, clients, slots, keys, operations, think_us,
-      value_bytes, chaos_us, network.loss, network.duplicate, network.reorder, network.local_min_us,
-      network.local_max_us, remote_min_us, remote_max_us, disk.min_us, disk.max_us, slow_factor, clocks.wall_bound_us,
-      clocks.rate_bound, segment_bytes, trim_bytes, keep_log_bytes, flush_bytes, fault_mean_us, down_us, pause_us,
-      cut_us, slow_us, fmt::join(kinds, ","));
+      value_bytes, chaos_us, network.loss, network.duplicate, network.reorder, network.straggler_max_us,
+      network.local_min_us, network.local_max_us, remote_min_us, remote_max_us, disk.min_us, disk.max_us, slow_factor,
+      clocks.wall_bound_us, clocks.rate_bound, segment_bytes, trim_bytes, keep_log_bytes, flush_bytes, fault_mean_us,
+      down_us, pause_us, cut_us, slow_us, fmt::join(kinds, ","));
 }
 
 }  // namespace meridian::sim

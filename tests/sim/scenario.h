@@ -64,7 +64,8 @@ class Scenario {
   std::string name_;
   double minutes_ = 0;
   Bounds nodes_, regions_, proxies_, clients_, slots_, keys_, operations_, think_ms_, value_bytes_, chaos_s_;
-  Bounds loss_, duplicate_, reorder_, local_ms_, remote_ms_, sync_ms_, slow_factor_, wall_bound_ms_, rate_bound_;
+  Bounds loss_, duplicate_, reorder_, straggler_ms_, local_ms_, remote_ms_, sync_ms_, slow_factor_, wall_bound_ms_,
+      rate_bound_;
   Bounds segment_kb_, trim_kb_, keep_log_kb_, flush_kb_;
   Bounds mean_ms_, down_ms_, pause_ms_, cut_ms_, slow_ms_;
   double quiet_chance_ = 0, kind_chance_ = 0, progress_s_ = 0, converge_s_ = 0;

@@ -83,8 +83,11 @@ bool SimNetwork::transmit(Envelope envelope, std::int64_t* last_arrival) {
     return false;
   }
   std::int64_t when = world_.now() + draw_delay(envelope.from_address, envelope.to_address);
-  if (!loopback && rng_.chance(options_.duplicate)) {
+  // A call is never carried out twice by a connection, or no server could ever say "certainly not done": what is
+  // repeated are one-way messages, and requests by their callers.
+  if (!loopback && envelope.kind == Envelope::Kind::kOneWay && rng_.chance(options_.duplicate)) {
     ++stats_.duplicated;
+    if (envelope.kind == Envelope::Kind::kRequest) envelope.doubled = true;
     arrive_at(when + rng_.between(std::int64_t{0}, options_.straggler_max_us), envelope);
   }
   const auto clogged = clogged_until_.find({envelope.from_address, envelope.to_address});
@@ -113,7 +116,11 @@ void SimNetwork::arrive(Envelope envelope) {
   const auto target = envelope.to.lock();
   if (target == nullptr || !target->alive()) return;
   if (envelope.kind != Envelope::Kind::kResponse) return deliver_request(target, envelope);
-  if (envelope.error) {
+  // One of two copies failed; what becomes of the other is not known, so no error of one is definite.
+  if (envelope.error && envelope.doubled) {
+    target->finish(envelope.call, fail(Error(ErrorCode::kConnectionLost, "sent twice over a broken connection")
+                                           .with_cause(std::move(*envelope.error))));
+  } else if (envelope.error) {
     target->finish(envelope.call, fail(std::move(*envelope.error)));
   } else {
     target->finish(envelope.call, std::move(envelope.payload));
@@ -135,6 +142,7 @@ void SimNetwork::deliver_request(const std::shared_ptr<Endpoint>& target, Envelo
     answer.method = envelope.method;
     answer.call = envelope.call;
     answer.connection = envelope.connection;
+    answer.doubled = envelope.doubled;
     answer.remaining_us = envelope.remaining_us;
     call.respond = Responder([this, answer = std::move(answer)](Result<std::string> result) mutable {
       const auto from = answer.from.lock();

@@ -50,6 +50,7 @@ struct SimNetwork::Envelope {
   std::optional<Error> error;      // of a response, instead of the payload
   std::int64_t remaining_us = -1;  // until the deadline, when sent; -1: none
   std::string trace;
+  bool doubled = false;  // of a call, and of its answers: it was sent twice
 
   // The caller, who sees the connection break.
   std::weak_ptr<Endpoint>& caller() { return kind == Kind::kResponse ? to : from; }

@@ -5,7 +5,7 @@
 // program can see of it: a lost call ends in kUnknownOutcome at its deadline or, as a broken connection,
 // in kConnectionLost; what was never sent ends in kUnavailable or kDeadlineExceeded. A message that is late, out of
 // order or double is one of an earlier connection between the same ends. A duplicated call reaches the handler twice;
-// one answer reaches the caller.
+// one answer reaches the caller, and an error only as kConnectionLost: of the other copy nothing is known.
 #pragma once
 
 #include <map>
