@@ -2,6 +2,7 @@
 // then the data it leads to is created, which a start repeats if it was cut short; only then does the node
 // speak. So a node never speaks for data it does not have, and never takes two sides.
 #include <algorithm>
+#include <ranges>
 #include <utility>
 
 #include "base/log.h"
@@ -14,6 +15,7 @@ namespace {
 constexpr std::size_t kMaxInitialNodes = 9;
 constexpr Duration kBootstrapTimeout{15'000'000};
 constexpr std::uint32_t kBusyRetryMs = 100;
+constexpr Duration kResumeInterval{500'000};
 
 Result<> check_specs(const api::BootstrapRequest& request) {
   const int count = request.nodes_size();
@@ -39,6 +41,12 @@ bool same_nodes(const api::ClusterState& plan, const api::BootstrapRequest& requ
     if (plan.nodes(i).address() != request.nodes(i).address() || plan.nodes(i).region() != request.nodes(i).region()) return false;
   }
   return true;
+}
+
+// Who has been told and has answered is ACTIVE in the stored plan, and is never told again: a node that came
+// back empty afterwards would forget what it has promised.
+bool complete(const api::ClusterState& plan) {
+  return std::ranges::all_of(plan.nodes(), [](const api::NodeDescriptor& n) { return n.state() == api::ACTIVE; });
 }
 
 }  // namespace
@@ -153,7 +161,7 @@ Result<api::ClusterState> Node::plan_cluster(const api::BootstrapRequest& reques
     node->set_address(spec.address());
     node->set_region(spec.region());
     node->set_region_id(static_cast<std::uint32_t>(region - regions.begin()) + 1);
-    node->set_state(api::ACTIVE);
+    node->set_state(api::JOINING);
     api::ReplicaDescriptor* replica = shard->add_replicas();
     replica->set_replica_id(node->id());
     replica->set_node_id(node->id());
@@ -175,9 +183,29 @@ void Node::bootstrap(api::BootstrapRequest request, BootstrapReply reply) {
   spawn(deps_.runtime,
         [](Node* self, api::BootstrapRequest request, BootstrapReply reply, std::weak_ptr<char> alive) -> Task<void> {
           auto formed = co_await self->bootstrap_now(std::move(request), self->deps_.runtime.now() + kBootstrapTimeout);
-          if (!alive.expired()) self->bootstrapping_ = false;
+          if (!alive.expired()) {
+            self->bootstrapping_ = false;
+            if (!formed) self->resume_formation();
+          }
           reply(std::move(formed));
         }(this, std::move(request), std::move(reply), lifetime_.token()));
+}
+
+// A plan that was begun is carried through by this node, whether or not anybody asks again.
+void Node::resume_formation() {
+  if (resume_timer_ != 0 || bootstrapping_) return;
+  const Result<std::optional<api::ClusterState>> plan = directory_->load_plan();
+  if (!plan || !*plan || complete(**plan)) return;
+  api::BootstrapRequest request;
+  for (const api::NodeDescriptor& node : (*plan)->nodes()) {
+    api::NodeSpec* spec = request.add_nodes();
+    spec->set_address(node.address());
+    spec->set_region(node.region());
+  }
+  resume_timer_ = deps_.runtime.after(kResumeInterval, lifetime_.guard([this, request] {
+    resume_timer_ = 0;
+    bootstrap(request, [](const Result<api::BootstrapResponse>&) {});
+  }));
 }
 
 // The plan is durable before anybody hears of it, so that asking again goes on with the same cluster.
@@ -200,13 +228,16 @@ Task<Result<api::BootstrapResponse>> Node::bootstrap_now(api::BootstrapRequest r
     if (!kept) co_return fail(std::move(kept).error());
     if (alive.expired()) co_return fail(ErrorCode::kCancelled, "the node stops");
   }
-  for (const api::NodeDescriptor& node : plan.nodes()) {
+  api::ClusterState initial = plan;
+  for (api::NodeDescriptor& node : *initial.mutable_nodes()) node.set_state(api::ACTIVE);
+  for (api::NodeDescriptor& node : *plan.mutable_nodes()) {
+    if (node.state() == api::ACTIVE) continue;
     api::JoinRequest join_request;
     join_request.set_cluster_id(plan.cluster_id());
     join_request.set_node_id(node.id());
     join_request.set_replica_id(node.id());
     join_request.set_region(node.region());
-    *join_request.mutable_initial() = plan;
+    *join_request.mutable_initial() = initial;
     const bool self = node.address() == peers_.self().address();
     auto joined = co_await suspend<Result<api::JoinResponse>>(deps_.runtime, [this, self, &join_request, &node, deadline](JoinReply done) {
       if (self) return join(std::move(join_request), std::move(done));
@@ -219,9 +250,13 @@ Task<Result<api::BootstrapResponse>> Node::bootstrap_now(api::BootstrapRequest r
       co_return fail(Error(code, fmt::format("node {} at {} did not join; ask again when it is up", node.id(), node.address()))
                          .with_cause(std::move(joined).error()));
     }
+    node.set_state(api::ACTIVE);
+    Result<> kept = co_await offload(deps_.runtime, [directory = directory_.get(), plan] { return directory->store_plan(plan); });
+    if (!kept) co_return fail(std::move(kept).error());
+    if (alive.expired()) co_return fail(ErrorCode::kCancelled, "the node stops");
   }
   api::BootstrapResponse response;
-  *response.mutable_state() = std::move(plan);
+  *response.mutable_state() = std::move(initial);
   co_return response;
 }
 

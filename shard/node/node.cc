@@ -39,6 +39,7 @@ Result<std::unique_ptr<Node>> Node::open(Deps deps, std::unique_ptr<DataDirector
   std::unique_ptr<Node> node(new Node(std::move(deps), std::move(directory), std::move(options)));
   RETURN_IF_ERROR(node->recover());
   node->serve();
+  node->resume_formation();
   return node;
 }
 

@@ -79,6 +79,7 @@ class Node {
   Task<Result<>> create_initial(api::JoinRequest request);
   void bootstrap(api::BootstrapRequest request, BootstrapReply reply);
   Task<Result<api::BootstrapResponse>> bootstrap_now(api::BootstrapRequest request, MonoTime deadline);
+  void resume_formation();
   Result<api::ClusterState> plan_cluster(const api::BootstrapRequest& request);
 
   void send_raft(std::vector<raft::Message> messages);
@@ -100,6 +101,7 @@ class Node {
   std::unique_ptr<Operations> operations_;
   bool forming_ = false;        // a join is under way
   bool bootstrapping_ = false;  // one plan at a time
+  TimerId resume_timer_ = 0;
   bool draining_ = false;
   bool removed_ = false;
   bool stopped_ = false;
