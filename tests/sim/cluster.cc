@@ -29,6 +29,8 @@ NodeOptions node_options(const RunOptions& run, const std::string& region) {
   options.region = region;
   options.version = "sim";
   options.log.segment_bytes = run.segment_bytes;
+  options.replica.election_timeout = Duration(run.election_us);
+  options.replica.heartbeat_interval = Duration(run.election_us / 5);
   options.replica.trim_after_bytes = run.trim_bytes;
   options.replica.keep_log_bytes = run.keep_log_bytes;
   options.replica.flush_after_bytes = run.flush_bytes;
@@ -165,6 +167,7 @@ void SimCluster::start_proxy(int i) {
   for (const auto& node : nodes_) options.nodes.push_back(node->address);
   options.region = m.region;
   options.version = "sim";
+  options.attempt_timeout = Duration(options_.attempt_us);
   m.proxy = std::make_unique<Proxy>(Proxy::Deps{*m.runtime, *m.transport}, std::move(options));
   m.proxy->start();
 }
@@ -178,6 +181,15 @@ std::optional<int> SimCluster::leader() const {
     if (!leader || own > term) leader = m->index, term = own;
   }
   return leader;
+}
+
+Term SimCluster::term() const {
+  Term term;
+  for (const auto& m : nodes_) {
+    if (m->node != nullptr && m->node->replica() != nullptr)
+      term = std::max(term, m->node->replica()->raft_status().term);
+  }
+  return term;
 }
 
 std::uint64_t SimCluster::node_id(int i) const {

@@ -58,6 +58,8 @@ class SimCluster {
   void slow_disk(int i, double factor);  // 1: healthy
   // Which node believes that it leads, in the highest term.
   std::optional<int> leader() const;
+  // The highest term that any node is in.
+  Term term() const;
   // Of the node, 0 while it is not known.
   std::uint64_t node_id(int i) const;
 

@@ -8,7 +8,9 @@
 namespace meridian::sim {
 
 namespace {
-constexpr double kPowerLoss = 0.6;           // otherwise only the process dies
+constexpr double kPowerLoss = 0.6;  // otherwise only the process dies
+constexpr std::int64_t kElectionUs = 500'000;
+constexpr std::int64_t kWatchUs = 100;
 constexpr std::int64_t kLateUs = 2'500'000;  // longer than the others need to elect one of them
 }  // namespace
 
@@ -39,7 +41,7 @@ void Nemesis::strike(const std::string& kind) {
   if (kind == "crash_majority") return crash_nodes(n / 2 + 1);
   if (kind == "crash_all") return crash_nodes(n);
   if (kind == "power_cut") return power_cut();
-  if (kind == "transfer" || kind == "transfer_mute") return transfer(kind == "transfer_mute");
+  if (kind == "transfer" || kind == "transfer_deafen") return transfer(kind == "transfer_deafen");
   if (kind == "crash_proxy") {
     const int i = static_cast<int>(rng_.below(static_cast<std::uint64_t>(cluster_.proxies())));
     world_.note(fmt::format("fault: proxy {} crashes", i));
@@ -185,7 +187,7 @@ void Nemesis::ring() {
   }
 }
 
-void Nemesis::transfer(bool then_mute) {
+void Nemesis::transfer(bool then_deafen) {
   const int to = draw_node();
   const auto from = cluster_.leader();
   if (cluster_.node_id(to) == 0) return;
@@ -196,18 +198,22 @@ void Nemesis::transfer(bool then_mute) {
   call.deadline = cluster_.admin().runtime->now() + Duration(1'000'000);
   cluster_.admin().core->transfer_leader(std::move(request), std::move(call),
                                          [](Result<v1::TransferLeaderResponse>) {});
-  if (!then_mute || !from || *from == to) return;
-  // About when the old leader has asked the new one to take over, it stops hearing of it.
-  const std::int64_t delay =
-      rng_.between(std::int64_t{0}, 6 * std::max(options_.network.local_max_us, options_.remote_max_us));
-  later(delay, [this, from = *from] {
-    if (stopped_) return;
-    world_.note(fmt::format("fault: node {} hears no other node", from));
-    for (int i = 0; i < cluster_.nodes(); ++i) {
-      if (i != from) cluster_.network().cut(cluster_.node_address(i), cluster_.node_address(from));
-    }
-    later(draw_us(options_.cut_us), [this] { cluster_.network().heal(); });
-  });
+  if (!then_deafen || !from || *from == to) return;
+  deafen_at_election(*from, cluster_.term(), world_.now() + kElectionUs);
+}
+
+// From the moment that another node campaigns, before it has asked for a vote, the old leader hears no other
+// node: it goes on believing that it leads, until it misses them.
+void Nemesis::deafen_at_election(int old_leader, Term term, std::int64_t deadline) {
+  if (stopped_ || world_.now() > deadline) return;
+  if (cluster_.term() == term) {
+    return later(kWatchUs, [this, old_leader, term, deadline] { deafen_at_election(old_leader, term, deadline); });
+  }
+  world_.note(fmt::format("fault: node {} hears no other node", old_leader));
+  for (int i = 0; i < cluster_.nodes(); ++i) {
+    if (i != old_leader) cluster_.network().cut(cluster_.node_address(i), cluster_.node_address(old_leader));
+  }
+  later(draw_us(options_.cut_us), [this] { cluster_.network().heal(); });
 }
 
 }  // namespace meridian::sim

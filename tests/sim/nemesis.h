@@ -28,7 +28,8 @@ class Nemesis {
   void ring();
   void mute(int node);
   void power_cut();
-  void transfer(bool then_mute);
+  void transfer(bool then_deafen);
+  void deafen_at_election(int old_leader, Term term, std::int64_t deadline);
   int draw_node() { return static_cast<int>(rng_.below(static_cast<std::uint64_t>(cluster_.nodes()))); }
   int draw_leader();
   std::int64_t draw_us(std::int64_t longest) { return rng_.between(std::min(options_.shortest_us, longest), longest); }

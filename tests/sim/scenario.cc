@@ -61,6 +61,8 @@ Result<Scenario> Scenario::load(const std::string& path) {
                                                     {"disk.slow_factor", &s.slow_factor_},
                                                     {"clocks.wall_bound_ms", &s.wall_bound_ms_},
                                                     {"clocks.rate_bound", &s.rate_bound_},
+                                                    {"timing.election_ms", &s.election_ms_},
+                                                    {"timing.attempt_ms", &s.attempt_ms_},
                                                     {"storage.segment_kb", &s.segment_kb_},
                                                     {"storage.trim_kb", &s.trim_kb_},
                                                     {"storage.keep_log_kb", &s.keep_log_kb_},
@@ -119,6 +121,8 @@ RunOptions Scenario::draw(std::uint64_t seed) const {
   o.slow_factor = slow_factor_.draw(rng);
   o.clocks.wall_bound_us = wall_bound_ms_.draw_us(rng);
   o.clocks.rate_bound = rate_bound_.draw(rng);
+  o.election_us = election_ms_.draw_us(rng);
+  o.attempt_us = attempt_ms_.draw_us(rng);
   o.segment_bytes = segment_kb_.draw_bytes(rng);
   o.trim_bytes = trim_kb_.draw_bytes(rng);
   o.keep_log_bytes = keep_log_kb_.draw_bytes(rng);
@@ -145,15 +149,16 @@ std::string RunOptions::to_string() const {
       "seed={} scenario={} bug={} nodes={} regions={} proxies={} clients={} slots={} keys={} operations={} "
       "think={}us value={}B chaos={}us loss={:.3f} duplicate={:.3f} reorder={:.3f} stragglers={}us local={}..{}us "
       "remote={}..{}us "
-      "disk={}..{}us slow_factor={:.1f} wall_bound={}us rate_bound={:.4f} segment={}B trim={}B keep_log={}B flush={}B "
+      "disk={}..{}us slow_factor={:.1f} wall_bound={}us rate_bound={:.4f} election={}us attempt={}us segment={}B "
+      "trim={}B keep_log={}B flush={}B "
       "fault_mean={}us down={}us pause={}us "
       "cut={}us "
       "slow={}us kinds={}",
       seed, scenario, bug.empty() ? "none" : bug, nodes, regions, proxies, clients, slots, keys, operations, think_us,
       value_bytes, chaos_us, network.loss, network.duplicate, network.reorder, network.straggler_max_us,
       network.local_min_us, network.local_max_us, remote_min_us, remote_max_us, disk.min_us, disk.max_us, slow_factor,
-      clocks.wall_bound_us, clocks.rate_bound, segment_bytes, trim_bytes, keep_log_bytes, flush_bytes, fault_mean_us,
-      down_us, pause_us, cut_us, slow_us, fmt::join(kinds, ","));
+      clocks.wall_bound_us, clocks.rate_bound, election_us, attempt_us, segment_bytes, trim_bytes, keep_log_bytes,
+      flush_bytes, fault_mean_us, down_us, pause_us, cut_us, slow_us, fmt::join(kinds, ","));
 }
 
 }  // namespace meridian::sim

@@ -67,7 +67,7 @@ SeedReport conclude(Child& child) {
 }  // namespace
 
 void sweep(std::uint64_t first, std::uint64_t last, int jobs, unsigned seed_timeout_s,
-           const std::function<bool(std::uint64_t)>& job, const std::function<void(const SeedReport&)>& report) {
+           const std::function<bool(std::uint64_t)>& job, const std::function<bool(const SeedReport&)>& report) {
   std::vector<Child> running;
   std::uint64_t next = first;
   while (next <= last || !running.empty()) {
@@ -79,7 +79,7 @@ void sweep(std::uint64_t first, std::uint64_t last, int jobs, unsigned seed_time
     poll(waiting.data(), waiting.size(), -1);
     for (std::size_t i = waiting.size(); i-- > 0;) {
       if (waiting[i].revents == 0 || read_some(running[i])) continue;
-      report(conclude(running[i]));
+      if (!report(conclude(running[i]))) next = last + 1;
       running.erase(running.begin() + static_cast<std::ptrdiff_t>(i));
     }
   }

@@ -16,8 +16,9 @@ struct SeedReport {
 };
 
 // Runs job(seed) for first..last, `jobs` at a time. job returns true if the seed passed and prints what it has to
-// say to its standard output. report is called in order of completion, in the parent.
+// say to its standard output. report is called in order of completion, in the parent; once it answers false no more
+// seeds are started.
 void sweep(std::uint64_t first, std::uint64_t last, int jobs, unsigned seed_timeout_s,
-           const std::function<bool(std::uint64_t seed)>& job, const std::function<void(const SeedReport&)>& report);
+           const std::function<bool(std::uint64_t seed)>& job, const std::function<bool(const SeedReport&)>& report);
 
 }  // namespace meridian::sim
