@@ -4,7 +4,7 @@
 #include <map>
 #include <set>
 #include <tuple>
-#include <unordered_set>
+#include <unordered_map>
 #include <utility>
 
 #include <fmt/format.h>
@@ -16,6 +16,7 @@ namespace {
 constexpr int kAbsent = 0;
 constexpr int kUnseen = 1;  // any value that nobody ever saw
 constexpr int kFirstValue = 2;
+constexpr int kLanes = 4;  // counters of 16 bits in one word
 
 struct RegisterOp {
   enum class Kind { kRead, kWrite, kCas, kFailedCas } kind = Kind::kRead;
@@ -26,6 +27,10 @@ struct RegisterOp {
   const Operation* source = nullptr;
   // Of interchangeable operations without an end, the one called before this: it goes first.
   int twin = -1;
+  // How the memory of visited states tells whether this one was taken: as a member of the set, by counting
+  // its class, or not at all, for it can never be taken again.
+  static constexpr int kMember = -1, kForgotten = -2;
+  int lane = kMember;
 
   bool endless() const { return returned == Operation::kNever; }
   bool reads_only() const { return kind == Kind::kRead || kind == Kind::kFailedCas; }
@@ -43,6 +48,7 @@ struct RegisterOp {
 struct KeyHistory {
   std::vector<RegisterOp> ops;
   std::map<std::string, int> numbers;
+  std::map<int, int> writers;  // of each value, how many
   int number(const Value& value) {
     if (!value) return kAbsent;
     return numbers.try_emplace(*value, kFirstValue + static_cast<int>(numbers.size())).first->second;
@@ -123,14 +129,15 @@ std::map<std::string, KeyHistory> partition(const std::vector<Operation>& operat
 // Operations with an unknown outcome blow the search up, for they stay possible for ever. Three sound cuts:
 //  - one whose value was seen took effect before the first who saw it returned;
 //  - one whose value was seen by nobody may as well not have happened (unless a failed condition may have
-//    met it: then all such values are alike);
+//    met it); and all such values are alike. That a condition that failed expected just that one is then
+//    overlooked: leaving the operation out explains the failure as well.
 //  - alike ones go in the order of their calls.
 void bound_unknown(KeyHistory& key) {
   std::map<int, std::uint64_t> seen;  // value -> when the first who saw it returned
-  std::map<int, int> writers;
-  bool failed_conditions = false;
+  std::map<int, int>& writers = key.writers;
+  std::set<int> refused;  // what conditions expected in vain
   for (const RegisterOp& op : key.ops) {
-    failed_conditions |= op.kind == Kind::kFailedCas;
+    if (op.kind == Kind::kFailedCas) refused.insert(op.before);
     if (op.kind == Kind::kRead || op.kind == Kind::kCas) {
       auto [it, inserted] = seen.try_emplace(op.before, op.returned);
       it->second = std::min(it->second, op.returned);
@@ -139,20 +146,25 @@ void bound_unknown(KeyHistory& key) {
   }
   std::vector<RegisterOp> kept;
   std::map<std::pair<int, int>, int> last_twin;
+  std::map<std::pair<int, int>, int> lanes;
   for (RegisterOp op : key.ops) {
-    if (op.endless() && op.after != kAbsent && writers[op.after] == 1) {
+    if (!op.reads_only() && op.after != kAbsent && writers[op.after] == 1) {
       const auto it = seen.find(op.after);
-      if (it != seen.end()) {
+      if (it == seen.end()) {
+        if (op.endless() && refused.empty()) continue;
+        if (op.endless() || !refused.contains(op.after)) op.after = kUnseen;
+      } else if (op.endless()) {
         op.returned = std::max(it->second, op.called);
-      } else if (!failed_conditions) {
-        continue;
-      } else {
-        op.after = kUnseen;
       }
     }
     if (op.endless() && !op.reads_only()) {
-      auto [it, inserted] = last_twin.try_emplace({op.kind == Kind::kCas ? op.before : -1, op.after}, -1);
-      op.twin = std::exchange(it->second, static_cast<int>(kept.size()));
+      const std::pair kind(op.kind == Kind::kCas ? op.before : -1, op.after);
+      op.twin = std::exchange(last_twin.try_emplace(kind, -1).first->second, static_cast<int>(kept.size()));
+      // Once the one value that it expects is gone it does not come back.
+      const bool once = op.kind == Kind::kCas && op.before >= kFirstValue && writers[op.before] <= 1;
+      const int lane =
+          once ? RegisterOp::kForgotten : lanes.try_emplace(kind, static_cast<int>(lanes.size())).first->second;
+      op.lane = lane < kLanes ? lane : RegisterOp::kMember;
     }
     kept.push_back(op);
   }
@@ -177,6 +189,11 @@ class Search {
     int state;    // before it
     bool forced;  // needs no alternative
   };
+  // Where to go on looking for the next operation: those without an end come last, for they can wait.
+  struct Cursor {
+    bool endless;
+    int entry;
+  };
   struct Visited {
     std::uint64_t a, b;
     friend bool operator==(const Visited&, const Visited&) = default;
@@ -189,12 +206,16 @@ class Search {
   void build();
   void lift(int op);
   void unlift(int op);
-  bool remember(int op, int state);
+  bool remember(int op);
+  void count(int op, bool taken);
+  void count_mandatory(int op, int change);
+  bool take(int entry, bool endless);
+  bool still_awaited(int op) const;
   void linearize(int op, bool forced);
   bool take_reads();
-  // Takes the next possible operation at or after entry.
-  bool advance(int entry);
-  bool backtrack(int* entry);
+  // Takes the next possible operation at or after the cursor.
+  bool advance(Cursor cursor);
+  bool backtrack(Cursor* cursor);
   Finding explain() const;
   static std::uint64_t scramble(std::uint64_t x) {
     x = (x ^ (x >> 30)) * 0xbf58476d1ce4e5b9ull;
@@ -209,12 +230,15 @@ class Search {
   std::vector<int> call_, return_;  // by op: its entries
   int head_ = kEnd;
   int state_ = kAbsent;
-  int mandatory_ = 0;  // not linearized, with an end
+  int mandatory_ = 0;         // not linearized, with an end
+  std::vector<int> awaited_;  // of those, how many must find this value
   std::vector<bool> done_;
   std::vector<Frame> stack_;
   // A set of linearized operations is known by the exclusive-or of random words.
   std::uint64_t set_a_ = 0, set_b_ = 0;
-  std::unordered_set<Visited, VisitedHash> visited_;
+  std::uint64_t counts_ = 0;  // by lane
+  // With the counts at which it was visited, none of which is at most another one in every lane.
+  std::unordered_map<Visited, std::vector<std::uint64_t>, VisitedHash> visited_;
   std::uint64_t steps_ = 0;
   std::vector<Frame> deepest_;
   int deepest_state_ = kAbsent;
@@ -222,6 +246,7 @@ class Search {
 };
 
 void Search::build() {
+  awaited_.assign(key_.numbers.size() + kFirstValue, 0);
   struct Point {
     std::uint64_t position;
     int op;
@@ -232,7 +257,7 @@ void Search::build() {
     points.push_back({ops_[i].called, i, true});
     if (ops_[i].endless()) continue;
     points.push_back({ops_[i].returned, i, false});
-    ++mandatory_;
+    count_mandatory(i, 1);
   }
   std::sort(points.begin(), points.end(), [](const Point& a, const Point& b) {
     return std::tuple(a.position, !a.is_call, a.op) < std::tuple(b.position, !b.is_call, b.op);
@@ -276,22 +301,61 @@ void Search::unlift(int op) {
   }
 }
 
-bool Search::remember(int op, int state) {
-  const auto word = static_cast<std::uint64_t>(op) * 2 + 1;
-  const std::uint64_t a = set_a_ ^ scramble(word * 0x9e3779b97f4a7c15ull);
-  const std::uint64_t b = set_b_ ^ scramble(word * 0xc2b2ae3d27d4eb4full);
-  const auto s = static_cast<std::uint64_t>(state) + 1;
-  return visited_.insert({a ^ scramble(s * 0x165667b19e3779f9ull), b ^ scramble(s * 0x27d4eb2f165667c5ull)}).second;
+// Fewer operations used up leave more for later: a state is worth a visit only if it was not visited with as few.
+bool at_most(std::uint64_t a, std::uint64_t b) {
+  for (int shift = 0; shift < 64; shift += 16) {
+    if ((a >> shift & 0xffff) > (b >> shift & 0xffff)) return false;
+  }
+  return true;
+}
+
+void Search::count_mandatory(int op, int change) {
+  if (ops_[op].endless()) return;
+  mandatory_ += change;
+  const bool finds = ops_[op].kind == Kind::kRead || ops_[op].kind == Kind::kCas;
+  if (finds) awaited_[static_cast<std::size_t>(ops_[op].before)] += change;
+}
+
+// A value with one writer that is gone does not come back, so whoever must find it goes first.
+bool Search::still_awaited(int op) const {
+  if (state_ < kFirstValue) return false;
+  const auto writers = key_.writers.find(state_);
+  if (writers != key_.writers.end() && writers->second > 1) return false;
+  return awaited_[static_cast<std::size_t>(state_)] > (ops_[op].kind == Kind::kCas && !ops_[op].endless() ? 1 : 0);
+}
+
+void Search::count(int op, bool taken) {
+  if (ops_[op].lane >= 0) {
+    const std::uint64_t one = 1ull << (16 * ops_[op].lane);
+    counts_ = taken ? counts_ + one : counts_ - one;
+  } else if (ops_[op].lane == RegisterOp::kMember) {
+    const auto word = static_cast<std::uint64_t>(op) * 2 + 1;
+    set_a_ ^= scramble(word * 0x9e3779b97f4a7c15ull);
+    set_b_ ^= scramble(word * 0xc2b2ae3d27d4eb4full);
+  }
+}
+
+// Whether the state after op is new.
+bool Search::remember(int op) {
+  count(op, true);
+  const auto s = static_cast<std::uint64_t>(ops_[op].after) + 1;
+  auto& seen = visited_[{set_a_ ^ scramble(s * 0x165667b19e3779f9ull), set_b_ ^ scramble(s * 0x27d4eb2f165667c5ull)}];
+  const std::uint64_t counts = counts_;
+  count(op, false);
+  for (const std::uint64_t other : seen) {
+    if (at_most(other, counts)) return false;
+  }
+  std::erase_if(seen, [&](std::uint64_t other) { return at_most(counts, other); });
+  seen.push_back(counts);
+  return true;
 }
 
 void Search::linearize(int op, bool forced) {
-  const auto word = static_cast<std::uint64_t>(op) * 2 + 1;
   stack_.push_back({op, state_, forced});
   lift(op);
   done_[op] = true;
-  set_a_ ^= scramble(word * 0x9e3779b97f4a7c15ull);
-  set_b_ ^= scramble(word * 0xc2b2ae3d27d4eb4full);
-  if (!ops_[op].endless()) --mandatory_;
+  count(op, true);
+  count_mandatory(op, -1);
   if (!ops_[op].reads_only()) state_ = ops_[op].after;
 }
 
@@ -306,21 +370,30 @@ bool Search::take_reads() {
   return false;
 }
 
-bool Search::advance(int entry) {
+bool Search::take(int entry, bool endless) {
   for (int e = entry; e != kEnd && entries_[e].is_call; e = entries_[e].next) {
     const int op = entries_[e].op;
-    if (ops_[op].reads_only() || !ops_[op].allowed(state_)) continue;
+    if (ops_[op].reads_only() || ops_[op].endless() != endless || !ops_[op].allowed(state_)) continue;
     if (ops_[op].twin >= 0 && !done_[ops_[op].twin]) continue;
+    if (still_awaited(op)) continue;
     ++steps_;
-    if (!remember(op, ops_[op].after)) continue;
+    if (!remember(op)) continue;
     linearize(op, false);
     return true;
   }
   return false;
 }
 
-// Undoes the last choice; *entry is what comes after it. False: no choice is left.
-bool Search::backtrack(int* entry) {
+bool Search::advance(Cursor cursor) {
+  if (!cursor.endless) {
+    if (take(cursor.entry, false)) return true;
+    cursor = {true, head_};
+  }
+  return take(cursor.entry, true);
+}
+
+// Undoes the last choice; *cursor is what comes after it. False: no choice is left.
+bool Search::backtrack(Cursor* cursor) {
   if (stack_.size() > deepest_.size() || blocker_ < 0) {
     deepest_ = stack_;
     deepest_state_ = state_;
@@ -331,28 +404,26 @@ bool Search::backtrack(int* entry) {
   while (!stack_.empty()) {
     const Frame frame = stack_.back();
     stack_.pop_back();
-    const auto word = static_cast<std::uint64_t>(frame.op) * 2 + 1;
     unlift(frame.op);
     done_[frame.op] = false;
-    set_a_ ^= scramble(word * 0x9e3779b97f4a7c15ull);
-    set_b_ ^= scramble(word * 0xc2b2ae3d27d4eb4full);
-    if (!ops_[frame.op].endless()) ++mandatory_;
+    count(frame.op, false);
+    count_mandatory(frame.op, 1);
     state_ = frame.state;
     if (frame.forced) continue;
-    *entry = entries_[call_[frame.op]].next;
+    *cursor = {ops_[frame.op].endless(), entries_[call_[frame.op]].next};
     return true;
   }
   return false;
 }
 
 Finding Search::run(std::uint64_t max_steps) {
-  int entry = head_;
+  Cursor cursor{false, head_};
   bool fresh = true;  // this state is seen for the first time
   while (mandatory_ > 0) {
     if (fresh && take_reads()) continue;
-    if (fresh) entry = head_;
-    fresh = advance(entry);
-    if (!fresh && !backtrack(&entry)) return explain();
+    if (fresh) cursor = {false, head_};
+    fresh = advance(cursor);
+    if (!fresh && !backtrack(&cursor)) return explain();
     if (steps_ > max_steps) {
       return {Verdict::kTimeout,
               fmt::format("key {}: no verdict after {} steps over {} operations", name_, steps_, ops_.size())};
@@ -373,10 +444,20 @@ Finding Search::explain() const {
   text += "  " + describe(*ops_[blocker_].source) + '\n';
   std::set<int> placed;
   for (const Frame& frame : deepest_) placed.insert(frame.op);
-  text += "Not placed, and called before that returned:\n";
+  std::string others;
   for (int i = 0; i < static_cast<int>(ops_.size()); ++i) {
     if (i == blocker_ || placed.contains(i) || ops_[i].called > ops_[blocker_].returned) continue;
-    text += "  " + describe(*ops_[i].source) + '\n';
+    others += "  " + describe(*ops_[i].source) + '\n';
+  }
+  if (!others.empty()) text += "Not placed, and called before that returned:\n" + others;
+  if (deepest_state_ >= kFirstValue) {
+    text += fmt::format("Not placed, and must find {}:\n", key_.name(deepest_state_));
+    for (int i = 0; i < static_cast<int>(ops_.size()); ++i) {
+      const bool finds = ops_[i].kind == Kind::kRead || ops_[i].kind == Kind::kCas;
+      if (finds && ops_[i].before == deepest_state_ && !placed.contains(i)) {
+        text += "  " + describe(*ops_[i].source) + '\n';
+      }
+    }
   }
   return {Verdict::kViolation, text};
 }

@@ -204,6 +204,14 @@ TEST(Linearizability, ThousandsOfOperationsOnAKeyAreQuick) {
   }
 }
 
+TEST(Linearizability, ManyUnknownOutcomesAreNoObstacle) {
+  for (unsigned seed = 0; seed < 20; ++seed) {
+    HistoryBuilder h = Model(seed).make(2'000, 10, 0.15);
+    const Finding finding = check_linearizable(h.operations(), 200'000);
+    EXPECT_TRUE(finding.ok()) << "seed " << seed << ": " << finding.explanation;
+  }
+}
+
 // A read is made to see a value that had been overwritten, for certain, before the read was called.
 TEST(Linearizability, CatchesASpoiltRead) {
   int spoilt = 0;

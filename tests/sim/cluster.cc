@@ -34,6 +34,7 @@ NodeOptions node_options(const RunOptions& run, const std::string& region) {
   options.replica.trim_after_bytes = run.trim_bytes;
   options.replica.keep_log_bytes = run.keep_log_bytes;
   options.replica.flush_after_bytes = run.flush_bytes;
+  options.replica.snapshot_chunk_bytes = run.chunk_bytes;
   return options;
 }
 

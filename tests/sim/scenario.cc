@@ -67,6 +67,7 @@ Result<Scenario> Scenario::load(const std::string& path) {
                                                     {"storage.trim_kb", &s.trim_kb_},
                                                     {"storage.keep_log_kb", &s.keep_log_kb_},
                                                     {"storage.flush_kb", &s.flush_kb_},
+                                                    {"storage.chunk_kb", &s.chunk_kb_},
                                                     {"faults.mean_ms", &s.mean_ms_},
                                                     {"faults.down_ms", &s.down_ms_},
                                                     {"faults.pause_ms", &s.pause_ms_},
@@ -127,6 +128,7 @@ RunOptions Scenario::draw(std::uint64_t seed) const {
   o.trim_bytes = trim_kb_.draw_bytes(rng);
   o.keep_log_bytes = keep_log_kb_.draw_bytes(rng);
   o.flush_bytes = flush_kb_.draw_bytes(rng);
+  o.chunk_bytes = chunk_kb_.draw_bytes(rng);
   o.fault_mean_us = mean_ms_.draw_us(rng);
   o.shortest_us = static_cast<std::int64_t>(down_ms_.low * 1000);
   o.down_us = down_ms_.draw_us(rng);
@@ -150,7 +152,7 @@ std::string RunOptions::to_string() const {
       "think={}us value={}B chaos={}us loss={:.3f} duplicate={:.3f} reorder={:.3f} stragglers={}us local={}..{}us "
       "remote={}..{}us "
       "disk={}..{}us slow_factor={:.1f} wall_bound={}us rate_bound={:.4f} election={}us attempt={}us segment={}B "
-      "trim={}B keep_log={}B flush={}B "
+      "trim={}B keep_log={}B flush={}B chunk={}B "
       "fault_mean={}us down={}us pause={}us "
       "cut={}us "
       "slow={}us kinds={}",
@@ -158,7 +160,7 @@ std::string RunOptions::to_string() const {
       value_bytes, chaos_us, network.loss, network.duplicate, network.reorder, network.straggler_max_us,
       network.local_min_us, network.local_max_us, remote_min_us, remote_max_us, disk.min_us, disk.max_us, slow_factor,
       clocks.wall_bound_us, clocks.rate_bound, election_us, attempt_us, segment_bytes, trim_bytes, keep_log_bytes,
-      flush_bytes, fault_mean_us, down_us, pause_us, cut_us, slow_us, fmt::join(kinds, ","));
+      flush_bytes, chunk_bytes, fault_mean_us, down_us, pause_us, cut_us, slow_us, fmt::join(kinds, ","));
 }
 
 }  // namespace meridian::sim

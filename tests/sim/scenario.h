@@ -30,7 +30,7 @@ struct RunOptions {
   double slow_factor = 1;
   SimClocks::Options clocks;
   std::int64_t election_us = 0, attempt_us = 0;
-  std::uint64_t segment_bytes = 0, trim_bytes = 0, keep_log_bytes = 0, flush_bytes = 0;
+  std::uint64_t segment_bytes = 0, trim_bytes = 0, keep_log_bytes = 0, flush_bytes = 0, chunk_bytes = 0;
 
   std::int64_t fault_mean_us = 0;
   // Longest durations; each is drawn from [down_min_us, longest].
@@ -68,7 +68,7 @@ class Scenario {
   Bounds loss_, duplicate_, reorder_, straggler_ms_, local_ms_, remote_ms_, sync_ms_, slow_factor_, wall_bound_ms_,
       rate_bound_;
   Bounds election_ms_, attempt_ms_;
-  Bounds segment_kb_, trim_kb_, keep_log_kb_, flush_kb_;
+  Bounds segment_kb_, trim_kb_, keep_log_kb_, flush_kb_, chunk_kb_;
   Bounds mean_ms_, down_ms_, pause_ms_, cut_ms_, slow_ms_;
   double quiet_chance_ = 0, kind_chance_ = 0, progress_s_ = 0, converge_s_ = 0;
   int least_kinds_ = 0;
