@@ -226,6 +226,26 @@ bool SimCluster::converged(std::string* why) const {
   return true;
 }
 
+std::string SimCluster::describe() const {
+  std::string text;
+  for (const auto& m : nodes_) {
+    text += fmt::format("\n  node {}: ", m->index);
+    if (m->node == nullptr || m->node->replica() == nullptr) {
+      text += m->node == nullptr ? "down" : "not part of a cluster";
+      continue;
+    }
+    const raft::Status s = m->node->replica()->raft_status();
+    text += fmt::format("replica {} term {} leader {} log {}..{} stable {} commit {} handed out {} applied {}", s.id,
+                        s.term, s.leader, s.first_index, s.last_index, s.stable, s.commit, s.applied,
+                        m->node->replica()->applied().index);
+    for (const raft::FollowerStatus& f : s.followers) {
+      text += fmt::format("; {} has {}{}{}", f.id, f.match, f.recently_active ? "" : ", silent",
+                          f.snapshotting ? ", gets a snapshot" : "");
+    }
+  }
+  return text;
+}
+
 bool SimCluster::form(std::string* why) {
   // As an operator would: asked again until it is answered.
   bool formed = false;

@@ -67,6 +67,8 @@ class SimCluster {
   void heal();
   // All nodes have applied the same and hold the same bytes.
   bool converged(std::string* why) const;
+  // Each node's view of its log, one a line, for a failure's report.
+  std::string describe() const;
   // Every stored version of a key on a node.
   std::vector<std::pair<std::uint64_t, check::Value>> stored(int node, const std::string& key) const;
   // A node stopped by itself although no fault gave it a reason.

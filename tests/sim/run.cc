@@ -90,7 +90,8 @@ class Run {
     if (!world_.run_until([&] { return workload_.answered() >= before + kProgress || broken(); },
                           world_.now() + options_.progress_us)) {
       return failed(fmt::format("no progress: {} operations answered in {} s after everything had healed",
-                                workload_.answered() - before, options_.progress_us / 1'000'000));
+                                workload_.answered() - before, options_.progress_us / 1'000'000) +
+                    cluster_.describe());
     }
     if (options_.operations != UINT64_MAX &&
         !world_.run_until([&] { return enough() || broken(); }, world_.now() + kFinishUs)) {
@@ -111,7 +112,8 @@ class Run {
     const std::int64_t deadline = world_.now() + options_.converge_us;
     while (!cluster_.converged(&why)) {
       if (world_.now() >= deadline) {
-        return failed(fmt::format("no convergence in {} s: {}", options_.converge_us / 1'000'000, why));
+        return failed(
+            fmt::format("no convergence in {} s: {}", options_.converge_us / 1'000'000, why + cluster_.describe()));
       }
       world_.run_for(200'000);
     }
