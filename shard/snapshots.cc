@@ -19,7 +19,7 @@ std::uint32_t crc32c(std::string_view bytes) {
 
 void SnapshotSender::send(ReplicaId to) {
   if (!sending_.insert(to).second) return;
-  spawn(deps_.runtime, run(to, lifetime_.token()));
+  spawn(deps_.runtime, run(to, deps_.core.term(), lifetime_.token()));
 }
 
 Result<SnapshotSender::Made> SnapshotSender::make(Engine& engine, FileSystem& fs, const ReplicaOptions& options,
@@ -34,7 +34,7 @@ Result<SnapshotSender::Made> SnapshotSender::make(Engine& engine, FileSystem& fs
   return made;
 }
 
-Task<void> SnapshotSender::run(ReplicaId to, std::weak_ptr<char> alive) {
+Task<void> SnapshotSender::run(ReplicaId to, Term term, std::weak_ptr<char> alive) {
   const std::string directory = fmt::format("{}/{}", deps_.directory, next_directory_++);
   FileSystem& fs = deps_.fs;
   Runtime& runtime = deps_.runtime;
@@ -45,7 +45,7 @@ Task<void> SnapshotSender::run(ReplicaId to, std::weak_ptr<char> alive) {
   });
   snapshot.reset();
   Result<> sent = made ? Result<>() : fail(made.error());
-  if (made && !alive.expired()) sent = co_await transfer(to, *made, alive);
+  if (made && !alive.expired()) sent = co_await transfer(to, term, *made, alive);
   (void)co_await offload(runtime, [&fs, directory] { return fs.remove_all(directory); });
   if (alive.expired()) co_return;
   sending_.erase(to);
@@ -53,7 +53,7 @@ Task<void> SnapshotSender::run(ReplicaId to, std::weak_ptr<char> alive) {
   deps_.wake();
 }
 
-Task<Result<>> SnapshotSender::transfer(ReplicaId to, const Made& made, std::weak_ptr<char> alive) {
+Task<Result<>> SnapshotSender::transfer(ReplicaId to, Term term, const Made& made, std::weak_ptr<char> alive) {
   Runtime& runtime = deps_.runtime;
   FileSystem& fs = deps_.fs;
   const std::uint64_t id = runtime.random() | 1;
@@ -68,6 +68,12 @@ Task<Result<>> SnapshotSender::transfer(ReplicaId to, const Made& made, std::wea
       auto data = co_await offload(runtime, [file, offset, chunk_bytes] { return file->read(offset, chunk_bytes); });
       if (!data) co_return fail(std::move(data).error());
       if (alive.expired()) co_return fail(ErrorCode::kCancelled, "the replica is gone");
+      // Only the leader of that term speaks in it: signed with a later one, of which another may be the
+      // leader, the last chunk would be heard as a second leader.
+      if (!deps_.core.is_leader() || deps_.core.term() != term) {
+        PROBE("snapshot.leadership_lost");
+        co_return fail(ErrorCode::kNotLeader, "leadership was lost while a snapshot was sent");
+      }
       end = data->size() < chunk_bytes;
       wire::SnapshotChunk chunk;
       chunk.set_transfer(id);
@@ -83,7 +89,7 @@ Task<Result<>> SnapshotSender::transfer(ReplicaId to, const Made& made, std::wea
         message.type = raft::MessageType::kSnapshot;
         message.from = deps_.options.replica;
         message.to = to;
-        message.term = deps_.core.term();
+        message.term = term;
         message.snapshot = made.meta;
         wire::to_wire(message, chunk.mutable_message());
       }

@@ -49,8 +49,8 @@ class SnapshotSender {
     raft::SnapshotMeta meta;
     ExportedFiles files;
   };
-  Task<void> run(ReplicaId to, std::weak_ptr<char> alive);
-  Task<Result<>> transfer(ReplicaId to, const Made& made, std::weak_ptr<char> alive);
+  Task<void> run(ReplicaId to, Term term, std::weak_ptr<char> alive);
+  Task<Result<>> transfer(ReplicaId to, Term term, const Made& made, std::weak_ptr<char> alive);
   static Result<Made> make(Engine& engine, FileSystem& fs, const ReplicaOptions& options, const EngineSnapshot& snapshot,
                            const std::string& directory);
 
