@@ -313,7 +313,7 @@ class Load:
         if read.returncode != 0:
             self.keep()
             raise AssertionError(f"read back, code {read.returncode}: {read.stdout[:3000]} {read.stderr}")
-        judged = subprocess.run([c.program("tests/check/meridian-check"), self.history], capture_output=True, text=True,
+        judged = subprocess.run([c.program("tests/checkers/meridian-check"), self.history], capture_output=True, text=True,
                                 timeout=300, check=False)
         if judged.returncode != 0:
             self.keep()

@@ -16,7 +16,7 @@
 
 #include <meridian/client.h>
 
-#include "tests/check/history.h"
+#include "tests/checkers/history.h"
 
 namespace meridian::process_test {
 

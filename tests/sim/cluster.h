@@ -10,7 +10,7 @@
 #include <vector>
 
 #include "client/core/client_core.h"
-#include "tests/check/history.h"
+#include "tests/checkers/history.h"
 #include "tests/sim/scenario.h"
 #include "tests/sim/sim_faults.h"
 #include "tests/sim/sim_runtime.h"

@@ -10,7 +10,7 @@
 #include <vector>
 
 #include "base/task.h"
-#include "tests/check/history.h"
+#include "tests/checkers/history.h"
 #include "tests/sim/cluster.h"
 
 namespace meridian::sim {

@@ -5,8 +5,8 @@
 #include <fmt/format.h>
 
 #include "base/log.h"
-#include "tests/check/linearizability.h"
-#include "tests/check/versions.h"
+#include "tests/checkers/linearizability.h"
+#include "tests/checkers/versions.h"
 #include "tests/sim/cluster.h"
 #include "tests/sim/nemesis.h"
 #include "tests/sim/register_workload.h"

@@ -7,7 +7,7 @@
 #include <string>
 #include <vector>
 
-#include "tests/check/history.h"
+#include "tests/checkers/history.h"
 #include "tests/sim/scenario.h"
 
 namespace meridian::sim {

@@ -11,7 +11,7 @@
 #include <string>
 #include <vector>
 
-#include "tests/check/history.h"
+#include "tests/checkers/history.h"
 
 namespace meridian::check {
 

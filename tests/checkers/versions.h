@@ -11,7 +11,7 @@
 
 #include <vector>
 
-#include "tests/check/linearizability.h"
+#include "tests/checkers/linearizability.h"
 
 namespace meridian::check {
 

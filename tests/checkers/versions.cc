@@ -1,4 +1,4 @@
-#include "tests/check/versions.h"
+#include "tests/checkers/versions.h"
 
 #include <algorithm>
 #include <map>

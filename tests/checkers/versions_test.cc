@@ -1,8 +1,8 @@
-#include "tests/check/versions.h"
+#include "tests/checkers/versions.h"
 
 #include <gtest/gtest.h>
 
-#include "tests/check/history_builder.h"
+#include "tests/checkers/history_builder.h"
 
 namespace meridian::check {
 namespace {

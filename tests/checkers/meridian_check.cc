@@ -5,9 +5,9 @@
 
 #include <CLI/CLI.hpp>
 
-#include "tests/check/history.h"
-#include "tests/check/linearizability.h"
-#include "tests/check/versions.h"
+#include "tests/checkers/history.h"
+#include "tests/checkers/linearizability.h"
+#include "tests/checkers/versions.h"
 
 namespace {
 

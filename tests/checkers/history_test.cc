@@ -1,10 +1,10 @@
-#include "tests/check/history.h"
+#include "tests/checkers/history.h"
 
 #include <gtest/gtest.h>
 
 #include <sstream>
 
-#include "tests/check/history_builder.h"
+#include "tests/checkers/history_builder.h"
 
 namespace meridian::check {
 namespace {

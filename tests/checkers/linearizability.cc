@@ -1,4 +1,4 @@
-#include "tests/check/linearizability.h"
+#include "tests/checkers/linearizability.h"
 
 #include <algorithm>
 #include <map>

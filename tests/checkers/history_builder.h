@@ -5,7 +5,7 @@
 #include <utility>
 #include <vector>
 
-#include "tests/check/history.h"
+#include "tests/checkers/history.h"
 
 namespace meridian::check {
 

@@ -1,4 +1,4 @@
-#include "tests/check/history.h"
+#include "tests/checkers/history.h"
 
 #include <istream>
 #include <ostream>

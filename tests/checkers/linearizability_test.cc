@@ -1,4 +1,4 @@
-#include "tests/check/linearizability.h"
+#include "tests/checkers/linearizability.h"
 
 #include <gtest/gtest.h>
 
@@ -6,7 +6,7 @@
 #include <numeric>
 #include <random>
 
-#include "tests/check/history_builder.h"
+#include "tests/checkers/history_builder.h"
 
 namespace meridian::check {
 namespace {
