@@ -329,6 +329,17 @@ void SimCluster::adjust_clock(int i) { nodes_[static_cast<std::size_t>(i)]->cloc
 
 void SimCluster::slow_disk(int i, double factor) { nodes_[static_cast<std::size_t>(i)]->disk.slow_factor = factor; }
 
+SimFileSystem& SimCluster::files(int i) { return nodes_[static_cast<std::size_t>(i)]->fs; }
+
+void SimCluster::wipe_node(int i) {
+  NodeMachine& m = *nodes_[static_cast<std::size_t>(i)];
+  CHECK(m.runtime == nullptr);
+  CHECK(m.fs.remove_all("/data").has_value());
+  WriteBatch everything;
+  everything.remove_range({});
+  CHECK(m.engine.write(everything, MayBlock::kYes).has_value() && m.engine.flush().has_value());
+}
+
 void SimCluster::heal() {
   network_.heal();
   network_.options().loss = 0;

@@ -17,6 +17,10 @@
 #include "tests/sim/sim_transport.h"
 #include "tests/sim/sim_world.h"
 
+namespace meridian {
+class SimFileSystem;
+}
+
 namespace meridian::sim {
 
 // A process that only calls: a client core, or the operator.
@@ -56,6 +60,10 @@ class SimCluster {
   void pause_node(int i, std::int64_t duration_us);
   void adjust_clock(int i);
   void slow_disk(int i, double factor);  // 1: healthy
+  // The node's disk, to damage it.
+  SimFileSystem& files(int i);
+  // As a machine with a new disk. Requires: the node is down.
+  void wipe_node(int i);
   // Which node believes that it leads, in the highest term.
   std::optional<int> leader() const;
   // The highest term that any node is in.
