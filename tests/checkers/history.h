@@ -17,8 +17,29 @@ namespace meridian::check {
 using Value = std::optional<std::string>;
 
 enum class EventType { kInvoke, kOk, kFail, kInfo };
-// kVersions: every stored version of a key, read at the end of a run.
-enum class Function { kRead, kWrite, kCas, kRemove, kBatch, kScan, kVersions };
+enum class Function {
+  kRead,
+  kWrite,
+  kCas,
+  kRemove,
+  kBatch,
+  kScan,
+  kVersions,     // every stored version of a key on one replica, read at the end of a run
+  kAdd,          // an element to the set that the key names
+  kReadSet,      //
+  kIncrement,    // the counter that the key names
+  kReadCounter,  //
+  kTxn,          // appends to lists and reads of lists, atomically
+};
+
+// One step of a transaction over lists.
+struct MicroOp {
+  bool append = false;  // or a read
+  std::string key;
+  std::string element;                           // append
+  std::optional<std::vector<std::string>> list;  // read (ok): all of it; empty if absent
+  friend bool operator==(const MicroOp&, const MicroOp&) = default;
+};
 
 struct Event {
   std::uint64_t index = 0;
@@ -34,15 +55,21 @@ struct Event {
   std::uint64_t version = 0;                            // 0: none, or absent
   std::map<std::string, std::uint64_t> versions;        // scan (ok)
   std::vector<std::pair<std::uint64_t, Value>> stored;  // versions (ok)
-  std::uint64_t timestamp = 0;                          // read, scan: true as of
-  bool linearizable = true;                             // read, scan: "level"
-  std::uint64_t node = 0;
+  std::vector<std::string> elements;                    // read-set (ok), in the order answered; repeats are kept
+  std::int64_t number = 0;                              // increment: by how much; read-counter (ok)
+  std::vector<MicroOp> ops;                             // txn
+  std::uint64_t timestamp = 0;                          // reads: true as of
+  bool linearizable = true;                             // reads, and transactions that only read: "level"
+  std::uint64_t session = 0;                            // 0: none. A session outlives a process
+  std::uint64_t node = 0;                               // who served it; of versions: which replica
   std::string role;
   std::string error;  // fail, info; "condition": a cas whose condition did not hold
 };
 
+std::string_view to_string(Function f);
+std::string_view to_string(EventType type);
+
 std::string to_json(const Event& event);
-std::string to_edn(const Event& event);
 // Error: a message for people.
 std::optional<std::string> parse_json(std::string_view line, Event* event);
 
@@ -55,7 +82,6 @@ struct History {
 // Error: a message that names the line.
 std::optional<std::string> read_history(std::istream& in, History* history);
 void write_history(const History& history, std::ostream& out);
-void write_edn(const History& history, std::ostream& out);
 
 // An invocation and its completion.
 struct Operation {
@@ -74,6 +100,9 @@ std::optional<std::string> pair_operations(const History& history, std::vector<O
 
 // "#12 process 3 write k1 = v17 [10.002 .. 10.130 ms] ok version 77"
 std::string describe(const Operation& operation);
+// The same without process, times and outcome.
+std::string describe_call(const Operation& operation);
+std::string describe(const MicroOp& op);
 std::string describe(const Value& value);
 
 }  // namespace meridian::check

@@ -9,6 +9,11 @@
 
 namespace meridian::check {
 
+inline MicroOp append(std::string key, std::string element) {
+  return {.append = true, .key = std::move(key), .element = std::move(element)};
+}
+inline MicroOp read(std::string key) { return {.key = std::move(key)}; }
+
 class HistoryBuilder {
  public:
   HistoryBuilder& call(std::uint64_t process, Event event) {
@@ -26,6 +31,19 @@ class HistoryBuilder {
     return call(
         process,
         {.f = Function::kCas, .key = std::move(key), .value = std::move(value), .expected = std::move(expected)});
+  }
+  HistoryBuilder& txn(std::uint64_t process, std::vector<MicroOp> ops) {
+    return call(process, {.f = Function::kTxn, .ops = std::move(ops)});
+  }
+  // The answer to a txn: what its reads saw, in their order.
+  HistoryBuilder& lists(std::uint64_t process, std::vector<std::vector<std::string>> seen) {
+    Event event = last(process);
+    event.type = EventType::kOk;
+    auto next = seen.begin();
+    for (MicroOp& op : event.ops) {
+      if (!op.append) op.list = std::move(*next++);
+    }
+    return add(process, std::move(event));
   }
   // The answer to the process's last call; a read's value is given.
   HistoryBuilder& ok(std::uint64_t process, std::uint64_t version = 0) {

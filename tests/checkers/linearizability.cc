@@ -103,7 +103,7 @@ void add_operation(const Operation& o, std::map<std::string, KeyHistory>& keys) 
         key.add(Kind::kWrite, 0, key.number(value), o);
       }
       return;
-    case Function::kVersions: return;
+    default: return;  // no register
   }
 }
 

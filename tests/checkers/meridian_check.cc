@@ -6,6 +6,7 @@
 #include <CLI/CLI.hpp>
 
 #include "tests/checkers/history.h"
+#include "tests/checkers/history_edn.h"
 #include "tests/checkers/linearizability.h"
 #include "tests/checkers/versions.h"
 
@@ -28,11 +29,12 @@ int main(int argc, char** argv) {
   CLI::App app(
       "Judges a history of operations (JSON lines, docs/testing.md): linearizability of every key, and "
       "whether versions and timestamps agree with it.");
-  std::string path, edn;
+  std::string path, edn, key;
   std::uint64_t max_steps = 20'000'000;
   app.add_option("history", path, "The file; - reads standard input")->required();
   app.add_option("--max-steps", max_steps, "Give up on a key after that many steps of the search");
   app.add_option("--to-edn", edn, "Only write the history as EDN to this file");
+  app.add_option("--key", key, "With --to-edn: only the register of this key, as Knossos reads it")->needs("--to-edn");
   try {
     app.parse(argc, argv);
   } catch (const CLI::ParseError& error) {
@@ -53,7 +55,7 @@ int main(int argc, char** argv) {
   }
   if (!edn.empty()) {
     std::ofstream out(edn);
-    write_edn(history, out);
+    write_edn(key.empty() ? history : project_register(history, key), out);
     return out.good() ? kHolds : kUsage;
   }
   std::vector<Operation> operations;

@@ -105,7 +105,7 @@ Finding VersionChecker::learn(const Operation& o) {
         if (Finding f = learn_version(key, it->second, value, o); !f.ok()) return f;
       }
       return {};
-    case Function::kVersions: return {};
+    default: return {};
   }
   return {};
 }
