@@ -5,11 +5,9 @@
 #include <fmt/format.h>
 
 #include "base/log.h"
-#include "tests/checkers/linearizability.h"
-#include "tests/checkers/versions.h"
 #include "tests/sim/cluster.h"
 #include "tests/sim/nemesis.h"
-#include "tests/sim/register_workload.h"
+#include "tests/sim/workload_mix.h"
 
 namespace meridian::sim {
 
@@ -46,15 +44,15 @@ class Run {
         log_(world_, options.print_log),
         faults_(world_, options.bug),
         cluster_(world_, options_),
-        workload_(world_, cluster_, options_, result_.history),
+        workloads_(world_, cluster_, options_, result_.history),
         nemesis_(world_, cluster_, options_) {}
 
   RunResult finish() {
     go();
     if (!cluster_.died().empty() && result_.failure.empty()) result_.failure = cluster_.died();
     result_.hash = world_.hash();
-    result_.answered = workload_.answered();
-    result_.unknown = workload_.unknown();
+    result_.answered = workloads_.answered();
+    result_.unknown = workloads_.unknown();
     result_.events = world_.events_run();
     result_.messages = cluster_.network().stats().messages;
     result_.virtual_us = world_.now();
@@ -75,35 +73,39 @@ class Run {
   void go() {
     std::string why;
     if (!cluster_.form(&why)) return failed("the cluster was not formed: " + why);
-    workload_.start();
-    nemesis_.start();
-    const auto enough = [&] { return workload_.answered() >= options_.operations; };
-    const auto broken = [&] { return !workload_.violation().empty() || !cluster_.died().empty(); };
+    workloads_.start();
+    if (options_.kinds.empty()) {
+      faults_.set_buggify(false);
+    } else {
+      nemesis_.start();
+    }
+    const auto enough = [&] { return workloads_.answered() >= options_.operations; };
+    const auto broken = [&] { return !workloads_.violation().empty() || !cluster_.died().empty(); };
     world_.run_until([&] { return enough() || broken(); }, world_.now() + options_.chaos_us);
-    if (broken()) return failed(workload_.violation());
+    if (broken()) return failed(workloads_.violation());
 
     nemesis_.stop();
     faults_.set_buggify(false);
     cluster_.heal();
     world_.note("everything is healed");
-    const std::uint64_t before = workload_.answered();
-    if (!world_.run_until([&] { return workload_.answered() >= before + kProgress || broken(); },
+    const std::uint64_t before = workloads_.answered();
+    if (!world_.run_until([&] { return workloads_.answered() >= before + kProgress || broken(); },
                           world_.now() + options_.progress_us)) {
       return failed(fmt::format("no progress: {} operations answered in {} s after everything had healed",
-                                workload_.answered() - before, options_.progress_us / 1'000'000) +
+                                workloads_.answered() - before, options_.progress_us / 1'000'000) +
                     cluster_.describe());
     }
     if (options_.operations != UINT64_MAX &&
         !world_.run_until([&] { return enough() || broken(); }, world_.now() + kFinishUs)) {
-      return failed(fmt::format("slow progress: {} operations answered in all", workload_.answered()));
+      return failed(fmt::format("slow progress: {} operations answered in all", workloads_.answered()));
     }
-    workload_.stop();
-    if (!world_.run_until([&] { return workload_.idle(); }, world_.now() + kIdleUs)) {
+    workloads_.stop();
+    if (!world_.run_until([&] { return workloads_.idle(); }, world_.now() + kIdleUs)) {
       return failed("an operation never ended");
     }
     if (!broken()) converge();
-    failed(workload_.violation());
-    judge();
+    failed(workloads_.violation());
+    failed(workloads_.judge(result_.history));
   }
 
   void converge() {
@@ -117,29 +119,11 @@ class Run {
       }
       world_.run_for(200'000);
     }
-    workload_.read_all();
-    if (!world_.run_until([&] { return workload_.idle(); }, world_.now() + kIdleUs)) {
+    workloads_.finish();
+    if (!world_.run_until([&] { return workloads_.idle(); }, world_.now() + kIdleUs)) {
       return failed("a last read never ended");
     }
-    for (const std::string& key : workload_.keys()) {
-      check::Event event{.time_us = world_.now(),
-                         .process = UINT64_MAX,
-                         .type = check::EventType::kInvoke,
-                         .f = check::Function::kVersions,
-                         .key = key};
-      result_.history.add(event);
-      event.type = check::EventType::kOk;
-      event.stored = cluster_.stored(0, key);
-      result_.history.add(std::move(event));
-    }
-  }
-
-  void judge() {
-    std::vector<check::Operation> operations;
-    if (auto error = check::pair_operations(result_.history, &operations)) return failed("history: " + *error);
-    check::Finding finding = check::check_linearizable(operations);
-    if (finding.ok()) finding = check::check_versions(operations);
-    if (!finding.ok()) failed(std::move(finding.explanation));
+    workloads_.list_versions();
   }
 
   const RunOptions options_;
@@ -148,7 +132,7 @@ class Run {
   SimLog log_;
   SimFaults faults_;
   SimCluster cluster_;
-  RegisterWorkload workload_;
+  WorkloadMix workloads_;
   Nemesis nemesis_;
 };
 

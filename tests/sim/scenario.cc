@@ -1,12 +1,19 @@
 #include "tests/sim/scenario.h"
 
 #include <algorithm>
+#include <map>
 
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 #include <toml++/toml.h>
 
+#include "tests/sim/workload.h"
+
 namespace meridian::sim {
+
+namespace {
+constexpr double kOneWorkload = 0.25;
+}
 
 // Collects the first mistake.
 struct Scenario::Reader {
@@ -84,6 +91,16 @@ Result<Scenario> Scenario::load(const std::string& path) {
   if (const toml::array* kinds = table["faults"]["kinds"].as_array()) {
     for (const auto& kind : *kinds) s.kinds_.push_back(kind.value_or(std::string()));
   }
+  s.workloads_ = {"register"};
+  if (const toml::array* workloads = table["workloads"].as_array()) {
+    s.workloads_.clear();
+    for (const auto& workload : *workloads) {
+      s.workloads_.push_back(workload.value_or(std::string()));
+      const auto& names = workload_names();
+      if (std::ranges::find(names, s.workloads_.back()) == names.end()) reader.complain("workloads", "names none");
+    }
+    if (s.workloads_.empty()) reader.complain("workloads", "is empty");
+  }
   if (!reader.error.empty()) return fail(ErrorCode::kInvalidArgument, path + ": " + reader.error);
   return s;
 }
@@ -99,6 +116,7 @@ RunOptions Scenario::draw(std::uint64_t seed) const {
   o.clients = clients_.draw_int(rng);
   o.slots = slots_.draw_int(rng);
   o.keys = keys_.draw_int(rng);
+  o.workloads = draw_workloads(seed);
   o.operations = static_cast<std::uint64_t>(operations_.draw_int(rng));
   o.think_us = think_ms_.draw_us(rng);
   o.value_bytes = static_cast<std::uint64_t>(value_bytes_.draw_int(rng));
@@ -146,7 +164,21 @@ RunOptions Scenario::draw(std::uint64_t seed) const {
   return o;
 }
 
+// One alone, or several side by side, some rarely. A stream of its own, so that another list of workloads changes nothing
+// else of a seed.
+std::vector<std::pair<std::string, double>> Scenario::draw_workloads(std::uint64_t seed) const {
+  Rng rng = SimWorld(seed).rng("workloads");
+  std::vector<std::string> rest = workloads_;
+  for (std::size_t i = rest.size(); i > 1; --i) std::swap(rest[i - 1], rest[rng.below(i)]);
+  const std::size_t count = rng.chance(kOneWorkload) ? 1 : 1 + rng.below(rest.size());
+  std::map<std::string, double> drawn;  // one that stands twice counts twice
+  for (std::size_t i = 0; i < count; ++i) drawn[rest[i]] += rng.between(0.1, 1.0);
+  return {drawn.begin(), drawn.end()};
+}
+
 std::string RunOptions::to_string() const {
+  std::string drawn;
+  for (const auto& [name, weight] : workloads) drawn += fmt::format("{}{}*{:.2f}", drawn.empty() ? "" : ",", name, weight);
   return fmt::format(
       "seed={} scenario={} bug={} nodes={} regions={} proxies={} clients={} slots={} keys={} operations={} "
       "think={}us value={}B chaos={}us loss={:.3f} duplicate={:.3f} reorder={:.3f} stragglers={}us local={}..{}us "
@@ -155,12 +187,12 @@ std::string RunOptions::to_string() const {
       "trim={}B keep_log={}B flush={}B chunk={}B "
       "fault_mean={}us down={}us pause={}us "
       "cut={}us "
-      "slow={}us kinds={}",
+      "slow={}us kinds={} workloads={}",
       seed, scenario, bug.empty() ? "none" : bug, nodes, regions, proxies, clients, slots, keys, operations, think_us,
       value_bytes, chaos_us, network.loss, network.duplicate, network.reorder, network.straggler_max_us,
       network.local_min_us, network.local_max_us, remote_min_us, remote_max_us, disk.min_us, disk.max_us, slow_factor,
       clocks.wall_bound_us, clocks.rate_bound, election_us, attempt_us, segment_bytes, trim_bytes, keep_log_bytes,
-      flush_bytes, chunk_bytes, fault_mean_us, down_us, pause_us, cut_us, slow_us, fmt::join(kinds, ","));
+      flush_bytes, chunk_bytes, fault_mean_us, down_us, pause_us, cut_us, slow_us, fmt::join(kinds, ","), drawn);
 }
 
 }  // namespace meridian::sim

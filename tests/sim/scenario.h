@@ -3,6 +3,7 @@
 
 #include <cstdint>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "base/log.h"
@@ -19,7 +20,8 @@ struct RunOptions {
   LogLevel print_log = LogLevel::kOff;  // of the nodes, to standard error
 
   int nodes = 3, regions = 1, proxies = 1, clients = 1, slots = 1, keys = 1;
-  std::uint64_t operations = 1000;
+  std::uint64_t operations = 1000;  // answered ok before the run may end
+  std::vector<std::pair<std::string, double>> workloads{{"register", 1.0}};  // and how often each is drawn
   std::int64_t think_us = 0;
   std::uint64_t value_bytes = 0;
   std::int64_t chaos_us = 0;
@@ -61,6 +63,7 @@ class Scenario {
     }
   };
   struct Reader;
+  std::vector<std::pair<std::string, double>> draw_workloads(std::uint64_t seed) const;
 
   std::string name_;
   double minutes_ = 0;
@@ -73,6 +76,7 @@ class Scenario {
   double quiet_chance_ = 0, kind_chance_ = 0, progress_s_ = 0, converge_s_ = 0;
   int least_kinds_ = 0;
   std::vector<std::string> kinds_;
+  std::vector<std::string> workloads_;
 };
 
 }  // namespace meridian::sim
