@@ -425,41 +425,40 @@ Finding Search::run(std::uint64_t max_steps) {
     fresh = advance(cursor);
     if (!fresh && !backtrack(&cursor)) return explain();
     if (steps_ > max_steps) {
-      return {Verdict::kTimeout,
-              fmt::format("key {}: no verdict after {} steps over {} operations", name_, steps_, ops_.size())};
+      return no_verdict(
+          fmt::format("key {}: no verdict after {} steps over {} operations", name_, steps_, ops_.size()));
     }
   }
   return {};
 }
 
 Finding Search::explain() const {
-  std::string text = fmt::format("key {} is not linearizable.\n", name_);
+  Finding finding{Verdict::kViolation, "not-linearizable", fmt::format("key {} is not linearizable.\n", name_)};
+  std::string& text = finding.explanation;
+  const auto show = [&](int op) {
+    text += "  " + describe(*ops_[op].source) + '\n';
+    finding.operations.push_back(ops_[op].source->invoke.index);
+  };
   const std::size_t shown = std::min<std::size_t>(deepest_.size(), 8);
   text += fmt::format("The longest order found has {} operations; its last {}:\n", deepest_.size(), shown);
-  for (std::size_t i = deepest_.size() - shown; i < deepest_.size(); ++i) {
-    text += "  " + describe(*ops_[deepest_[i].op].source) + '\n';
-  }
+  for (std::size_t i = deepest_.size() - shown; i < deepest_.size(); ++i) show(deepest_[i].op);
   text += fmt::format("Then {} is {}, and nothing explains:\n", name_, key_.name(deepest_state_));
-  if (blocker_ < 0) return {Verdict::kViolation, text};
-  text += "  " + describe(*ops_[blocker_].source) + '\n';
+  if (blocker_ < 0) return finding;
+  show(blocker_);
   std::set<int> placed;
   for (const Frame& frame : deepest_) placed.insert(frame.op);
-  std::string others;
+  std::vector<int> others, finders;
   for (int i = 0; i < static_cast<int>(ops_.size()); ++i) {
-    if (i == blocker_ || placed.contains(i) || ops_[i].called > ops_[blocker_].returned) continue;
-    others += "  " + describe(*ops_[i].source) + '\n';
+    if (placed.contains(i)) continue;
+    if (i != blocker_ && ops_[i].called <= ops_[blocker_].returned) others.push_back(i);
+    const bool finds = ops_[i].kind == Kind::kRead || ops_[i].kind == Kind::kCas;
+    if (finds && deepest_state_ >= kFirstValue && ops_[i].before == deepest_state_) finders.push_back(i);
   }
-  if (!others.empty()) text += "Not placed, and called before that returned:\n" + others;
-  if (deepest_state_ >= kFirstValue) {
-    text += fmt::format("Not placed, and must find {}:\n", key_.name(deepest_state_));
-    for (int i = 0; i < static_cast<int>(ops_.size()); ++i) {
-      const bool finds = ops_[i].kind == Kind::kRead || ops_[i].kind == Kind::kCas;
-      if (finds && ops_[i].before == deepest_state_ && !placed.contains(i)) {
-        text += "  " + describe(*ops_[i].source) + '\n';
-      }
-    }
-  }
-  return {Verdict::kViolation, text};
+  if (!others.empty()) text += "Not placed, and called before that returned:\n";
+  for (const int op : others) show(op);
+  if (!finders.empty()) text += fmt::format("Not placed, and must find {}:\n", key_.name(deepest_state_));
+  for (const int op : finders) show(op);
+  return finding;
 }
 
 // The commonest violation has a better explanation than a failed search.
@@ -470,8 +469,10 @@ Finding check_origins(const std::string& name, const KeyHistory& key) {
   }
   for (const RegisterOp& op : key.ops) {
     if (op.kind != Kind::kRead || written.contains(op.before)) continue;
-    return {Verdict::kViolation, fmt::format("key {}: {} was read but never written, or only by what failed:\n  {}\n",
-                                             name, key.name(op.before), describe(*op.source))};
+    return violation(
+        "phantom-value",
+        fmt::format("key {}: {} was read but never written, or only by what failed:", name, key.name(op.before)),
+        {op.source});
   }
   return {};
 }

@@ -31,11 +31,6 @@ struct Key {
   }
 };
 
-Finding violation(std::string what, std::initializer_list<const Operation*> operations) {
-  for (const Operation* operation : operations) what += "\n  " + describe(*operation);
-  return {Verdict::kViolation, what + '\n'};
-}
-
 class VersionChecker {
  public:
   explicit VersionChecker(const std::vector<Operation>& operations) : operations_(operations) {}
@@ -71,7 +66,8 @@ Finding VersionChecker::learn_version(const std::string& name, std::uint64_t ver
   Key& key = keys_[name];
   const auto [it, inserted] = key.known.try_emplace(version, Write{value, version, &o});
   if (!inserted && it->second.value != value) {
-    return violation(fmt::format("key {}: version {} is {} to one and {} to another:", name, version,
+    return violation("version-conflict",
+                     fmt::format("key {}: version {} is {} to one and {} to another:", name, version,
                                  describe(it->second.value), describe(value)),
                      {it->second.source, &o});
   }
@@ -125,7 +121,8 @@ Finding VersionChecker::check_real_time() {
     for (const Write& write : key.writes) {
       const Write* earlier = write.version == 0 ? nullptr : key.newest_before(write.source->called);
       if (earlier == nullptr || earlier->version < write.version) continue;
-      return violation(fmt::format("key {}: versions go back in real time:", name), {earlier->source, write.source});
+      return violation("versions-go-back", fmt::format("key {}: versions go back in real time:", name),
+                       {earlier->source, write.source});
     }
   }
   return {};
@@ -145,7 +142,8 @@ Finding VersionChecker::check_as_of(const std::string& name, std::uint64_t versi
   if (timestamp == 0 || it == keys_.end()) return {};
   const Key& key = it->second;
   if (version > timestamp) {
-    return violation(fmt::format("key {}: a version above the read's timestamp was answered:", name), {&o});
+    return violation("inexact-read", fmt::format("key {}: a version above the read's timestamp was answered:", name),
+                     {&o});
   }
   auto newest = key.known.upper_bound(timestamp);
   if (newest != key.known.begin()) {
@@ -153,7 +151,8 @@ Finding VersionChecker::check_as_of(const std::string& name, std::uint64_t versi
     const bool live = newest->second.value.has_value();
     const bool missed = version != 0 ? newest->first > version : live && !may_be_removed(key, o);
     if (missed) {
-      return violation(fmt::format("key {}: the read as of {} missed version {} ({}):", name, timestamp, newest->first,
+      return violation("inexact-read",
+                       fmt::format("key {}: the read as of {} missed version {} ({}):", name, timestamp, newest->first,
                                    describe(newest->second.value)),
                        {newest->second.source, &o});
     }
@@ -161,7 +160,8 @@ Finding VersionChecker::check_as_of(const std::string& name, std::uint64_t versi
   if (!o.invoke.linearizable) return {};
   const Write* earlier = key.newest_before(o.called);
   if (earlier == nullptr || earlier->version <= timestamp) return {};
-  return violation(fmt::format("key {}: a linearizable read is as of before a write acknowledged earlier:", name),
+  return violation("stale-timestamp",
+                   fmt::format("key {}: a linearizable read is as of before a write acknowledged earlier:", name),
                    {earlier->source, &o});
 }
 
@@ -188,7 +188,8 @@ Finding VersionChecker::check_stored(const Operation& o) const {
   std::size_t removals = 0;
   for (const auto& [version, value] : o.complete.stored) {
     if (!stored.emplace(version, value).second) {
-      return violation(fmt::format("key {}: version {} is stored twice:", o.invoke.key, version), {&o});
+      return violation("version-conflict", fmt::format("key {}: version {} is stored twice:", o.invoke.key, version),
+                       {&o});
     }
     value ? static_cast<std::size_t>(++values[*value]) : ++removals;
   }
@@ -200,7 +201,8 @@ Finding VersionChecker::check_stored(const Operation& o) const {
       if (write.version == 0) continue;
       const auto found = stored.find(write.version);
       if (found == stored.end() || found->second != write.value) {
-        return violation(fmt::format("key {}: an acknowledged write is not stored under its version:", o.invoke.key),
+        return violation("lost-write",
+                         fmt::format("key {}: an acknowledged write is not stored under its version:", o.invoke.key),
                          {write.source});
       }
     }
@@ -208,12 +210,14 @@ Finding VersionChecker::check_stored(const Operation& o) const {
   for (const auto& [value, count] : values) {
     if (count > writers[value]) {
       return violation(
+          "phantom-version",
           fmt::format("key {}: {} is stored {} times but written {} times", o.invoke.key, value, count, writers[value]),
           {&o});
     }
   }
   if (removals > removers) {
-    return violation(fmt::format("key {}: {} removals are stored, {} were asked for", o.invoke.key, removals, removers),
+    return violation("phantom-version",
+                     fmt::format("key {}: {} removals are stored, {} were asked for", o.invoke.key, removals, removers),
                      {&o});
   }
   return {};

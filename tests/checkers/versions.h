@@ -7,11 +7,14 @@
 //  - A linearizable read is as of a timestamp not below any write acknowledged before its call.
 //  - What is stored at the end (Function::kVersions) holds every acknowledged write exactly once, under
 //    its version; nothing twice; and nothing that failed or was never written.
+//
+// Anomalies: version-conflict, versions-go-back, inexact-read (not as of its timestamp), stale-timestamp, lost-write,
+// and phantom-version (stored, but written less often or never).
 #pragma once
 
 #include <vector>
 
-#include "tests/checkers/linearizability.h"
+#include "tests/checkers/finding.h"
 
 namespace meridian::check {
 
