@@ -4,9 +4,9 @@
 
 #include <algorithm>
 #include <numeric>
-#include <random>
 
 #include "tests/checkers/history_builder.h"
+#include "tests/checkers/model.h"
 
 namespace meridian::check {
 namespace {
@@ -114,100 +114,37 @@ TEST(Linearizability, ABatchAndAScanAreTakenApartByKey) {
   expect_verdict(bad, Verdict::kViolation);
 }
 
-// A register that takes each operation at a random instant between its call and its answer.
-struct Model {
-  explicit Model(unsigned seed) : random(seed) {}
-  std::mt19937 random;
-  std::uint64_t below(std::uint64_t n) { return random() % n; }
-
-  HistoryBuilder make(int operations, int clients, double unknown_chance) {
-    struct Client {
-      int phase = 0;  // 0 idle, 1 called, 2 done
-      Event event;
-      bool unknown = false;
-      bool held = false;  // a cas: did its condition hold
-      Value saw;
-      std::uint64_t process = 0;
-    };
-    HistoryBuilder h;
-    std::vector<Client> all(clients);
-    std::vector<Event> wandering;  // unknown operations that have not taken effect yet
-    Value state;
-    std::uint64_t next_process = 0, next_value = 0;
-    for (auto& c : all) c.process = next_process++;
-    const auto apply = [&](const Event& e) {
-      if (e.f == Function::kCas && state != e.expected) return false;
-      if (e.f != Function::kRead) state = e.value;
-      return true;
-    };
-    while (operations > 0) {
-      if (!wandering.empty() && below(20) == 0) {
-        const auto i = below(wandering.size());
-        if (below(2) == 0) apply(wandering[i]);
-        wandering.erase(wandering.begin() + static_cast<std::ptrdiff_t>(i));
-      }
-      Client& c = all[below(all.size())];
-      if (c.phase == 0) {
-        --operations;
-        c.event = draw(state, next_value);
-        c.unknown = static_cast<double>(below(1000)) < unknown_chance * 1000;
-        h.call(c.process, c.event);
-        c.phase = 1;
-      } else if (c.phase == 1) {
-        if (c.unknown && below(2) == 0) {
-          wandering.push_back(c.event);
-        } else {
-          c.saw = state;
-          c.held = apply(c.event);
-        }
-        c.phase = 2;
-      } else {
-        if (c.unknown) {
-          h.ends(c.process, EventType::kInfo);
-          c.process = next_process++;
-        } else if (c.event.f == Function::kRead) {
-          h.saw(c.process, c.saw);
-        } else if (c.held) {
-          h.ok(c.process);
-        } else {
-          h.ends(c.process, EventType::kFail, "condition");
-        }
-        c.phase = 0;
-      }
-    }
-    return h;
-  }
-  Event draw(const Value& state, std::uint64_t& next_value) {
-    const auto kind = below(10);
-    if (kind < 4) return {.f = Function::kRead, .key = "k"};
-    if (kind == 4) return {.f = Function::kRemove, .key = "k"};
-    const Value value = "v" + std::to_string(next_value++);
-    if (kind < 8) return {.f = Function::kWrite, .key = "k", .value = value};
-    const Value expected = below(4) == 0 ? Value("v" + std::to_string(below(next_value))) : state;
-    return {.f = Function::kCas, .key = "k", .value = value, .expected = expected};
-  }
-};
+std::vector<Operation> make_register(Model& model, int operations, int clients, double unknown) {
+  RegisterModel registers(model, 1);
+  const History history = model.make(
+      {.operations = operations, .clients = clients, .unknown = unknown}, [&] { return registers.draw(); },
+      [&](Event& e) { registers.apply(e); });
+  std::vector<Operation> paired;
+  EXPECT_EQ(pair_operations(history, &paired), std::nullopt);
+  return paired;
+}
 
 TEST(Linearizability, AcceptsWhatARegisterDid) {
   for (unsigned seed = 0; seed < 300; ++seed) {
-    HistoryBuilder h = Model(seed).make(300, 2 + static_cast<int>(seed % 8), seed % 3 == 0 ? 0.0 : 0.05);
-    const Finding finding = check_linearizable(h.operations());
+    Model model(seed);
+    const Finding finding =
+        check_linearizable(make_register(model, 300, 2 + static_cast<int>(seed % 8), seed % 3 == 0 ? 0.0 : 0.05));
     ASSERT_TRUE(finding.ok()) << "seed " << seed << ": " << finding.explanation;
   }
 }
 
 TEST(Linearizability, ThousandsOfOperationsOnAKeyAreQuick) {
   for (unsigned seed = 0; seed < 3; ++seed) {
-    HistoryBuilder h = Model(seed).make(10'000, 12, 0.02);
-    const Finding finding = check_linearizable(h.operations());
+    Model model(seed);
+    const Finding finding = check_linearizable(make_register(model, 10'000, 12, 0.02));
     EXPECT_TRUE(finding.ok()) << finding.explanation;
   }
 }
 
 TEST(Linearizability, ManyUnknownOutcomesAreNoObstacle) {
   for (unsigned seed = 0; seed < 20; ++seed) {
-    HistoryBuilder h = Model(seed).make(2'000, 10, 0.15);
-    const Finding finding = check_linearizable(h.operations(), 200'000);
+    Model model(seed);
+    const Finding finding = check_linearizable(make_register(model, 2'000, 10, 0.15), 200'000);
     EXPECT_TRUE(finding.ok()) << "seed " << seed << ": " << finding.explanation;
   }
 }
@@ -217,7 +154,7 @@ TEST(Linearizability, CatchesASpoiltRead) {
   int spoilt = 0;
   for (unsigned seed = 0; seed < 200; ++seed) {
     Model model(seed);
-    std::vector<Operation> operations = model.make(200, 5, 0.03).operations();
+    std::vector<Operation> operations = make_register(model, 200, 5, 0.03);
     const auto settled = [](const Operation& o) { return o.ok() && o.invoke.f == Function::kWrite; };
     for (Operation& read : operations) {
       if (!read.ok() || read.invoke.f != Function::kRead || model.below(10) != 0) continue;
@@ -288,7 +225,7 @@ TEST(Linearizability, AgreesWithBruteForceOnSmallHistories) {
   int good = 0, bad = 0;
   for (unsigned seed = 0; seed < 3000; ++seed) {
     Model model(seed);
-    std::vector<Operation> operations = model.make(6, 3, 0.25).operations();
+    std::vector<Operation> operations = make_register(model, 6, 3, 0.25);
     // Spoil some: values repeat, reads see anything.
     const bool repeat = model.below(2) == 0;
     for (Operation& o : operations) {
