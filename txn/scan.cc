@@ -30,6 +30,8 @@ Result<std::string> user_key(std::string_view encoded) {
   if (!consume_ordered(encoded, key) || !encoded.empty()) {
     return fail(ErrorCode::kCorruption, "a version's key is not well encoded");
   }
+  // As the end of what is left to scan it would mean "to the last key": pages without end.
+  if (key.empty()) return fail(ErrorCode::kCorruption, "a version's key is empty");
   return key;
 }
 

@@ -81,6 +81,8 @@ class Tree:
         else:  # an unpacked source package
             names = [os.path.relpath(os.path.join(d, f), root) for d, _, files in os.walk(root) for f in files]
             names = [n for n in names if not n.startswith(("build/", ".git/"))]
+        # What fuzzing starts from is bytes, not text.
+        names = [n for n in names if not n.startswith("tests/fuzz/corpus/")]
         self.files = sorted(n for n in names if n and os.path.isfile(os.path.join(root, n)))
 
     def read(self, path):

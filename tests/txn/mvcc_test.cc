@@ -87,6 +87,22 @@ TEST_F(MvccTest, PagesJoinWithoutGapsOrRepeats) {
   }
 }
 
+// Nobody can write an empty key. Were it taken from a damaged engine, a page backwards would end "before the empty
+// key", which reads "at the end": pages without end.
+TEST_F(MvccTest, AScanOverAnEmptyKeyIsCorruption) {
+  WriteBatch batch;
+  batch.put(std::string("\x03\0\0\0\1", 5) + std::string(11, '\0'), version_value({}, "before it"));
+  batch.put(version_key(kKeyspace, "", Timestamp(5), RegionId(1)), version_value({}, "v"));
+  ASSERT_TRUE(engine_.write(batch, MayBlock::kYes));
+  ScanRange range{.keyspace = kKeyspace, .limit = 1};
+  for (const bool reverse : {false, true}) {
+    range.reverse = reverse;
+    const auto page = scan_versions(engine_, range, Timestamp(9), {});
+    ASSERT_FALSE(page);
+    EXPECT_EQ(page.error().code(), ErrorCode::kCorruption);
+  }
+}
+
 TEST_F(MvccTest, BytesThatNoVersionCouldBeAreCorruption) {
   std::string_view value;
   EXPECT_EQ(decode_version_header("short", &value).error().code(), ErrorCode::kCorruption);
