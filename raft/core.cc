@@ -41,7 +41,7 @@ Core::Impl::Impl(Options options, InitialState initial, MonoTime now)
   const bool only_voter = membership().voters == std::vector{options_.id} && !membership().joint();
   // L2: it may have helped a lease into being just before it stopped, and has forgotten.
   if (!initial.fresh && !only_voter && !DELIBERATE_BUG("forget_promise_at_restart"))
-    quiet_until_ = now + options_.election_timeout;
+    quiet_until_ = now + std::max(options_.election_timeout, options_.restart_silence);
   reset_election_deadline();
   if (only_voter) election_deadline_ = now;
 }

@@ -25,6 +25,7 @@ struct Options {
   ReplicaId id;
   Duration election_timeout{500'000};   // T; each election draws from [T, 2T)
   Duration heartbeat_interval{100'000};
+  Duration restart_silence{0};          // how long a restarted voter keeps still (L2), if that is more than T
   double clock_drift = 0.01;            // ρ: a lease lasts T(1 − 2ρ)
   std::size_t max_append_bytes = 1 << 20;    // of one append message; a single larger entry goes alone
   std::size_t max_inflight_bytes = 8 << 20;  // unacknowledged, per follower

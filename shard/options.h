@@ -15,7 +15,8 @@ struct ReplicaOptions {
   std::string region;
   KeyspaceId keyspace{api::kDefaultKeyspaceId};
 
-  Duration election_timeout{500'000};    // T
+  Duration election_timeout{500'000};    // T; the same on all nodes
+  Duration restart_silence{0};           // raft::Options; set by the node
   Duration heartbeat_interval{100'000};
   double clock_drift = 0.01;             // ρ
   Duration max_clock_offset{250'000};    // δ

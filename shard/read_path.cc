@@ -117,6 +117,9 @@ void ReadPath::serve_ready(MonoTime now) {
     if (deps_.machine.state().index >= *read.index) at = serving_timestamp(read);
     if (at) {
       serve(std::move(read), *at);
+    } else if (deps_.log_is_full()) {
+      // What it waits for needs an entry. Served again where the ceiling is far enough ahead, or at any replica.
+      answer_error(std::move(read), Error(ErrorCode::kDiskFull, "the log's disk is full: nothing newer can be read here"));
     } else {
       confirmed_.push_back(std::move(read));
     }

@@ -43,6 +43,7 @@ class ReadPath {
     const ReplicaOptions& options;
     Callback wake;
     std::move_only_function<api::NotLeader()> where;
+    std::function<bool()> log_is_full;
   };
   explicit ReadPath(Deps deps) : deps_(std::move(deps)) {}
 

@@ -13,6 +13,7 @@ raft::Options raft_options(const ReplicaOptions& o) {
   raft::Options out;
   out.id = o.replica;
   out.election_timeout = o.election_timeout;
+  out.restart_silence = o.restart_silence;
   out.heartbeat_interval = o.heartbeat_interval;
   out.clock_drift = o.clock_drift;
   out.priority = o.priority;
@@ -39,9 +40,9 @@ Replica::Replica(Deps deps, ReplicaOptions options, StateMachine machine, raft::
       options_(std::move(options)),
       machine_(std::move(machine)),
       core_(raft_options(options_), std::move(initial), deps_.runtime.now()),
-      writes_({deps_.runtime, deps_.engine, deps_.hlc, core_, machine_, options_, [this] { wake(); }, [this] { return where(); }}),
+      writes_({deps_.runtime, deps_.engine, deps_.hlc, core_, machine_, deps_.placement, options_, [this] { wake(); }, [this] { return where(); }}),
       reads_({deps_.runtime, deps_.engine, deps_.hlc, core_, machine_, writes_, options_, [this] { wake(); },
-              [this] { return where(); }}),
+              [this] { return where(); }, [this] { return deps_.log.is_full(); }}),
       snapshots_out_({deps_.runtime, deps_.engine, deps_.fs, core_, options_, deps_.ship, [this] { wake(); },
                       deps_.scratch_directory + "/out"}),
       snapshots_in_({deps_.runtime, deps_.fs, [this](raft::Message m) { receive(std::move(m)); }, deps_.scratch_directory + "/in"}),
@@ -120,14 +121,10 @@ api::NotLeader Replica::where() const {
   out.set_term(core_.term().value());
   const ReplicaId leader = core_.leader();
   if (leader == ReplicaId() || leader == options_.replica) return out;
-  for (const api::ShardDescriptor& shard : machine_.cluster()->shards()) {
-    if (ShardId(shard.id()) != options_.shard) continue;
-    for (const api::ReplicaDescriptor& r : shard.replicas()) {
-      if (ReplicaId(r.replica_id()) == leader) out.set_leader_node_id(r.node_id());
-    }
-  }
-  for (const api::NodeDescriptor& node : machine_.cluster()->nodes()) {
-    if (node.id() == out.leader_node_id()) out.set_leader_address(node.address());
+  const std::shared_ptr<const api::ClusterState> topology = deps_.placement.topology();
+  if (const api::NodeDescriptor* node = find_node_of(*topology, options_.shard, leader); node != nullptr) {
+    out.set_leader_node_id(node->id());
+    out.set_leader_address(node->address());
   }
   return out;
 }

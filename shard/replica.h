@@ -23,6 +23,7 @@
 #include "shard/log/log_store.h"
 #include "shard/log_trimmer.h"
 #include "shard/options.h"
+#include "shard/placement_source.h"
 #include "shard/read_path.h"
 #include "shard/snapshots.h"
 #include "shard/state_machine.h"
@@ -38,6 +39,7 @@ class Replica {
     LogStore& log;
     FileSystem& fs;
     Hlc& hlc;
+    const PlacementSource& placement;
     // Ships consensus messages; may lose them.
     std::function<void(std::vector<raft::Message>)> send;
     // Ships one chunk of a snapshot and waits for its answer.
@@ -74,8 +76,10 @@ class Replica {
   bool is_leader() const { return core_.is_leader(); }
   // Leader, and may answer: an entry of its own term is applied.
   bool leads() const { return core_.may_evaluate() && writes_.leading(); }
+  Term term() const { return core_.term(); }
   raft::Status raft_status() const { return core_.status(); }
   const AppliedState& applied() const { return machine_.state(); }
+  // The record of the topology that this shard keeps as part of its state.
   const std::shared_ptr<const api::ClusterState>& cluster() const { return machine_.cluster(); }
   api::NotLeader where() const;
   const std::optional<Error>& trouble() const { return trouble_; }

@@ -37,13 +37,6 @@ txn::WriteRequest to_txn(api::WriteRequest&& from) {
   return to;
 }
 
-RegionId region_of(const api::ClusterState& cluster, NodeId node) {
-  for (const api::NodeDescriptor& n : cluster.nodes()) {
-    if (NodeId(n.id()) == node) return RegionId(static_cast<std::uint16_t>(n.region_id()));
-  }
-  return RegionId();
-}
-
 }  // namespace
 
 // The entry being put together from what is evaluated in one pass.
@@ -231,7 +224,7 @@ void WritePath::load_and_retry(Queued&& queued) {
 void WritePath::propose(MonoTime now, Group& group) {
   const WallTime wall = deps_.runtime.wall_now();
   if (group.payload.commands().empty()) group.payload.set_closed_timestamp(deps_.hlc.now(wall).packed());
-  group.payload.set_origin_region(region_of(*deps_.machine.cluster(), deps_.options.node).value());
+  group.payload.set_origin_region(find_region_of(*deps_.placement.topology(), deps_.options.node).value());
   leadership_->proposed_ceiling =
       std::max({leadership_->proposed_ceiling, Timestamp(group.payload.ceiling()), Timestamp(group.payload.closed_timestamp())});
   const Result<LogIndex> index =

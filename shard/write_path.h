@@ -16,6 +16,7 @@
 #include "base/runtime.h"
 #include "raft/core.h"
 #include "shard/options.h"
+#include "shard/placement_source.h"
 #include "shard/state_machine.h"
 #include "shard/wire/codec.h"
 #include "txn/evaluator.h"
@@ -32,6 +33,7 @@ class WritePath {
     Hlc& hlc;
     raft::Core& core;
     const StateMachine& machine;
+    const PlacementSource& placement;
     const ReplicaOptions& options;
     Callback wake;                                    // asks for a pass
     std::move_only_function<api::NotLeader()> where;  // who leads instead

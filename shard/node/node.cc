@@ -10,14 +10,29 @@
 namespace meridian {
 namespace {
 
-wire::Sender make_sender(const wire::Identity& identity, std::uint64_t process, const Address& address) {
+wire::Sender make_sender(const wire::Identity& identity, std::uint64_t process, const Address& address, Duration t) {
   wire::Sender sender;
   sender.set_cluster_id(identity.cluster_id());
   sender.set_node_id(identity.node_id());
   sender.set_incarnation(identity.incarnation());
   sender.set_process(process);
   sender.set_address(address);
+  sender.set_election_timeout_us(static_cast<std::uint64_t>(t.count()));
   return sender;
+}
+
+// L2 lasts as long as what was promised under another T, by any earlier process of this node. Durable before a new,
+// longer promise is made.
+Result<> remember_promises(DataDirectory& directory, ReplicaOptions& options) {
+  wire::Identity identity = directory.identity();
+  const auto t = static_cast<std::uint64_t>(options.election_timeout.count());
+  if (t > identity.longest_promise_us()) {
+    identity.set_longest_promise_us(t);
+    RETURN_IF_ERROR(directory.store(identity));
+    directory.adopt(identity);
+  }
+  options.restart_silence = Duration(static_cast<std::int64_t>(identity.longest_promise_us()));
+  return {};
 }
 
 }  // namespace
@@ -26,7 +41,8 @@ Node::Node(Deps deps, std::unique_ptr<DataDirectory> directory, NodeOptions opti
     : deps_(std::move(deps)),
       directory_(std::move(directory)),
       options_(std::move(options)),
-      peers_(make_sender(directory_->identity(), deps_.runtime.random(), deps_.transport.local_address())) {}
+      peers_(make_sender(directory_->identity(), deps_.runtime.random(), deps_.transport.local_address(),
+                         options_.replica.election_timeout)) {}
 
 Node::~Node() = default;
 
@@ -36,6 +52,7 @@ Result<std::unique_ptr<Node>> Node::open(Deps deps, std::unique_ptr<DataDirector
     return fail(ErrorCode::kFailedPrecondition, fmt::format("{} belongs to a node of region {}, not {}", directory->path(),
                                                             region, options.region));
   }
+  RETURN_IF_ERROR(remember_promises(*directory, options.replica));
   std::unique_ptr<Node> node(new Node(std::move(deps), std::move(directory), std::move(options)));
   RETURN_IF_ERROR(node->recover());
   node->serve();
@@ -102,7 +119,8 @@ Result<> Node::start_replica(const RecoveredLog* log) {
     log_->append(std::move(updates), nullptr);
   }
   peers_.follow(cluster);
-  Replica::Deps deps{deps_.runtime, deps_.engine, *log_, deps_.fs, hlc_,
+  placement_ = std::make_unique<ShardPlacement>(recovered.machine.cluster());
+  Replica::Deps deps{deps_.runtime, deps_.engine, *log_, deps_.fs, hlc_, *placement_,
                      [this](std::vector<raft::Message> messages) { send_raft(std::move(messages)); },
                      [this](ReplicaId to, wire::SnapshotChunk chunk, auto done) {
                        ship_snapshot(to, std::move(chunk), std::move(done));
@@ -111,20 +129,15 @@ Result<> Node::start_replica(const RecoveredLog* log) {
                      directory_->path() + "/snapshots"};
   replica_ = std::make_unique<Replica>(std::move(deps), std::move(options), std::move(recovered.machine),
                                        std::move(recovered.initial));
-  operations_ = std::make_unique<Operations>(
-      Operations::Deps{deps_.runtime, deps_.transport, *replica_, NodeId(identity.node_id())});
-  replica_->on_applied([this] { applied(); });
+  placement_->attach({deps_.runtime, deps_.transport, *replica_, NodeId(identity.node_id()),
+                      [this](NodeId node) { return peers_.address_of(node); }});
+  placement_->on_change([this] { peers_.follow(*placement_->topology()); });
   replica_->on_removed([this] { handle_removed(); });
   LOG_INFO("replica started", {{"node", identity.node_id()},
                                {"replica", identity.replica_id()},
                                {"incarnation", identity.incarnation()},
                                {"applied", replica_->applied().index.value()}});
   return {};
-}
-
-void Node::applied() {
-  peers_.follow(*replica_->cluster());
-  operations_->poke();
 }
 
 // It learnt that its shard goes on without it: its log goes, and a tombstone says that this replica can
@@ -134,8 +147,8 @@ void Node::handle_removed() {
   LOG_WARNING("this node was removed from its cluster", {{"node", directory_->identity().node_id()}});
   const ReplicaId replica(directory_->identity().replica_id());
   deps_.runtime.post(lifetime_.guard([this, replica] {
-    operations_.reset();
     replica_.reset();
+    placement_.reset();
     log_->remove(kOnlyShard, replica, replica.next(), nullptr);
   }));
 }
@@ -169,7 +182,9 @@ std::string Node::not_ready() const {
   if (!replica_) return "not part of a cluster yet: meridianctl cluster init, or node add";
   if (replica_->trouble()) return replica_->trouble()->to_string();
   if (log_->is_full()) return "the log's disk is full";
-  if (!replica_->is_leader() && replica_->raft_status().leader == ReplicaId()) return "no leader is known";
+  if (!replica_->is_leader() && replica_->raft_status().leader == ReplicaId()) {
+    return other_timings_.empty() ? "no leader is known" : *other_timings_.begin();
+  }
   return "";
 }
 

@@ -6,6 +6,7 @@
 #include <functional>
 #include <memory>
 #include <optional>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -18,8 +19,8 @@
 #include "base/transport.h"
 #include "shard/log/log_store.h"
 #include "shard/node/data_directory.h"
-#include "shard/node/operations.h"
 #include "shard/node/peers.h"
+#include "shard/node/shard_placement.h"
 #include "shard/options.h"
 #include "shard/replica.h"
 
@@ -85,9 +86,9 @@ class Node {
   void send_raft(std::vector<raft::Message> messages);
   void receive_raft(wire::RaftBatch batch);
   void refuse_impostor(const wire::Sender& sender);
+  void refuse_other_timing(const wire::Sender& sender);
   void ship_snapshot(ReplicaId to, wire::SnapshotChunk chunk,
                      std::move_only_function<void(Result<wire::SnapshotChunkResponse>)> done);
-  void applied();
   void handle_removed();
   Result<> check_shard(std::uint64_t shard, std::uint32_t keyspace) const;
 
@@ -97,12 +98,14 @@ class Node {
   Hlc hlc_;
   Peers peers_;
   std::unique_ptr<LogStore> log_;
+  // Built on each other: the port, the replica, what makes the replica's state the port's.
+  std::unique_ptr<ShardPlacement> placement_;
   std::unique_ptr<Replica> replica_;
-  std::unique_ptr<Operations> operations_;
   bool forming_ = false;        // a join is under way
   bool bootstrapping_ = false;  // one plan at a time
   TimerId resume_timer_ = 0;
   bool draining_ = false;
+  std::set<std::string> other_timings_;  // who is not listened to, and why
   bool removed_ = false;
   bool stopped_ = false;
   std::optional<Error> fatal_;

@@ -18,9 +18,10 @@ void Node::serve_topology() {
     api::TopologyResponse response;
     response.set_node_id(directory_->identity().node_id());
     response.set_cluster_time_us(static_cast<std::uint64_t>(deps_.runtime.wall_now().us()));
-    if (replica_ && replica_->cluster()->cluster_id() != 0) {
+    const auto topology = replica_ ? placement_->topology() : nullptr;
+    if (topology && topology->cluster_id() != 0) {
       response.set_initialised(true);
-      *response.mutable_state() = *replica_->cluster();
+      *response.mutable_state() = *topology;
       const api::NotLeader where = replica_->where();
       response.set_leader_term(where.term());
       response.set_leader_node_id(replica_->is_leader() ? directory_->identity().node_id() : where.leader_node_id());
@@ -29,14 +30,9 @@ void Node::serve_topology() {
   });
   handle(deps_.transport, api::kNodeStatus,
          [this](const api::NodeStatusRequest&, MonoTime, auto reply) { reply(status()); });
-  handle(deps_.transport, api::kChange, [this](const api::ChangeRequest& request, MonoTime, Operations::ChangeReply reply) {
+  handle(deps_.transport, api::kChange, [this](const api::ChangeRequest& request, MonoTime, PlacementSource::ChangeReply reply) {
     if (!replica_) return reply(fail(ErrorCode::kUnavailable, "this node is not part of a cluster"));
-    if (!replica_->leads()) {
-      api::ChangeResponse response;
-      *response.mutable_not_leader() = replica_->where();
-      return reply(std::move(response));
-    }
-    operations_->submit(request, std::move(reply));
+    placement_->change(request, std::move(reply));
   });
   handle(deps_.transport, api::kJoin,
          [this](api::JoinRequest request, MonoTime, JoinReply reply) { join(std::move(request), std::move(reply)); });
@@ -120,7 +116,9 @@ void Node::receive_raft(wire::RaftBatch batch) {
     case Peers::Verdict::kAccept: break;
     case Peers::Verdict::kOtherCluster: PROBE("node.message_of_another_cluster"); return;
     case Peers::Verdict::kImpostor: return refuse_impostor(batch.sender());
+    case Peers::Verdict::kOtherTiming: return refuse_other_timing(batch.sender());
   }
+  if (peers_.heard_new()) placement_->heard_of_process();
   for (wire::RaftMessage& m : *batch.mutable_messages()) {
     Result<raft::Message> message = wire::from_wire(std::move(m));
     if (!message) {
@@ -139,6 +137,16 @@ void Node::refuse_impostor(const wire::Sender& sender) {
   *conflict.mutable_seen() = sender.node_id() == peers_.self().node_id() ? peers_.self() : peers_.known(NodeId(sender.node_id()));
   conflict.set_refused_process(sender.process());
   deps_.transport.send(sender.address(), wire::kIdentityConflict, conflict.SerializeAsString(), {.priority = Priority::kHigh});
+}
+
+// A leader sizes its lease by its own T; a follower with a smaller one would vote for another leader within it.
+void Node::refuse_other_timing(const wire::Sender& sender) {
+  PROBE("node.other_timing_refused");
+  std::string said = fmt::format(
+      "node {} at {} has raft.election_timeout = {} ms, this node {} ms: all nodes need the same", sender.node_id(),
+      sender.address(), sender.election_timeout_us() / 1000, peers_.self().election_timeout_us() / 1000);
+  const auto [it, is_new] = other_timings_.insert(std::move(said));
+  if (is_new) LOG_WARNING("a node is not listened to", {{"why", *it}});
 }
 
 void Node::ship_snapshot(ReplicaId to, wire::SnapshotChunk chunk,

@@ -107,7 +107,13 @@ Result<> Operations::transfer(NodeId to) {
 
 Result<api::ClusterState> Operations::planned(const api::ChangeRequest& request, api::ChangeResponse& response) const {
   api::ClusterState state = *deps_.replica.cluster();
-  if (const api::Operation* running = unfinished(state); running != nullptr) {
+  const api::Operation* running = unfinished(state);
+  if (running != nullptr && running->kind() != api::Operation::REMOVE && request.has_remove_node_id() &&
+      request.remove_node_id() == running->node_id()) {
+    RETURN_IF_ERROR(plan_cancel(state, running->id()));
+    running = nullptr;
+  }
+  if (running != nullptr) {
     return fail(ErrorCode::kFailedPrecondition,
                 fmt::format("operation {} on node {} is not finished; one change at a time", running->id(), running->node_id()));
   }
@@ -137,6 +143,26 @@ Result<api::ClusterState> Operations::planned(const api::ChangeRequest& request,
   while (state.operations_size() > kKeptOperations) state.mutable_operations()->DeleteSubrange(0, 1);
   state.set_version(state.version() + 1);
   return state;
+}
+
+// The node that enters is not wanted any more, or will never come: what it was added for ends, and removing it is
+// an operation like any other. Not once it is about to vote: that will be over in a moment.
+Result<> Operations::plan_cancel(api::ClusterState& state, std::uint64_t operation_id) const {
+  const raft::Membership& members = deps_.replica.raft_status().membership;
+  for (api::Operation& operation : *state.mutable_operations()) {
+    if (operation.id() != operation_id) continue;
+    if (members.joint() || members.is_voter(replica_of(state, operation.node_id()))) {
+      return fail(Error(ErrorCode::kFailedPrecondition,
+                        fmt::format("operation {} is ending: node {} becomes a voter; remove it after that",
+                                    operation.id(), operation.node_id())));
+    }
+    operation.set_done(true);
+    operation.set_error("cancelled: the node was removed while it was being added");
+    if (operation.kind() == api::Operation::REPLACE) {
+      find_node(state, operation.replaced_node_id())->set_state(api::ACTIVE);
+    }
+  }
+  return {};
 }
 
 Result<> Operations::plan_add(api::ClusterState& state, const api::NodeSpec& spec, api::Operation& operation) const {
@@ -176,6 +202,11 @@ Result<> Operations::plan_remove(api::ClusterState& state, const api::ChangeRequ
     return fail(ErrorCode::kNotFound, fmt::format("there is no node {} to remove", request.remove_node_id()));
   }
   const raft::Status status = deps_.replica.raft_status();
+  node->set_state(api::LEAVING);
+  operation.set_kind(api::Operation::REMOVE);
+  operation.set_node_id(node->id());
+  // Who does not vote is not missed.
+  if (!status.membership.is_voter(replica_of(state, node->id()))) return {};
   const std::vector<ReplicaId> rest = without(status.membership.voters, replica_of(state, node->id()));
   if (rest.empty()) {
     return fail(ErrorCode::kFailedPrecondition, fmt::format("node {} is the last one; its data would be lost", node->id()));
@@ -194,14 +225,13 @@ Result<> Operations::plan_remove(api::ClusterState& state, const api::ChangeRequ
                 fmt::format("without node {} there would be {} voters, too few to survive the loss of one; replace the node, or force it",
                             node->id(), rest.size()));
   }
-  node->set_state(api::LEAVING);
-  operation.set_kind(api::Operation::REMOVE);
-  operation.set_node_id(node->id());
   return {};
 }
 
 void Operations::poke() {
-  if (timer_ == 0 && !busy_ && deps_.replica.leads() && unfinished(*deps_.replica.cluster()) != nullptr) again();
+  if (timer_ != 0 || busy_ || !deps_.replica.leads()) return;
+  look_at_addresses_ |= looked_in_ != deps_.replica.term();
+  if (look_at_addresses_ || unfinished(*deps_.replica.cluster()) != nullptr) again();
 }
 
 void Operations::again() {
@@ -214,6 +244,7 @@ void Operations::again() {
 
 void Operations::step() {
   if (busy_ || !deps_.replica.leads()) return;
+  if (record_addresses()) return;
   const std::shared_ptr<const api::ClusterState> state = deps_.replica.cluster();
   const api::Operation* operation = unfinished(*state);
   if (operation == nullptr) return;
@@ -223,6 +254,29 @@ void Operations::step() {
     step_add(*operation);
   }
   if (!busy_) again();
+}
+
+bool Operations::record_addresses() {
+  if (!std::exchange(look_at_addresses_, false)) return false;
+  looked_in_ = deps_.replica.term();
+  api::ClusterState state = *deps_.replica.cluster();
+  bool moved = false;
+  for (api::NodeDescriptor& node : *state.mutable_nodes()) {
+    const std::optional<Address> now = node.state() == api::REMOVED ? std::nullopt : deps_.address_of(NodeId(node.id()));
+    if (!now || *now == node.address()) continue;
+    LOG_INFO("a node has another address now", {{"node", node.id()}, {"before", node.address()}, {"now", *now}});
+    node.set_address(*now);
+    moved = true;
+  }
+  if (!moved) return false;
+  state.set_version(state.version() + 1);
+  busy_ = true;
+  deps_.replica.change_cluster_state(std::move(state), lifetime_.guard([this](const Result<>& done) {
+    busy_ = false;
+    look_at_addresses_ |= !done;
+    again();
+  }));
+  return true;
 }
 
 void Operations::step_add(const api::Operation& operation) {
@@ -259,6 +313,8 @@ void Operations::tell_new_node(const api::Operation& operation) {
   call(deps_.transport, node->address(), api::kJoin, join, options,
        lifetime_.guard([this, operation](Result<api::JoinResponse> joined) {
          busy_ = false;
+         const api::Operation* running = unfinished(*deps_.replica.cluster());
+         if (running == nullptr || running->id() != operation.id()) return again();  // cancelled meanwhile
          if (joined) {
            const raft::Membership& members = deps_.replica.raft_status().membership;
            const ReplicaId added = replica_of(*deps_.replica.cluster(), operation.node_id());

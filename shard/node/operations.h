@@ -5,6 +5,8 @@
 //   add:     tell the node who it is → learner → caught up → voter → ACTIVE
 //   remove:  (leadership elsewhere) → out of the membership → REMOVED
 //   replace: as add, but becoming a voter and the old one's leaving are one joint change
+//
+// A node that was started at another address is heard, and its record follows. One operation at a time. Removing the node that is being added cancels the addition.
 #pragma once
 
 #include <functional>
@@ -15,6 +17,7 @@
 #include "base/runtime.h"
 #include "base/transport.h"
 #include "shard/api/methods.h"
+#include "shard/placement_source.h"
 #include "shard/replica.h"
 
 namespace meridian {
@@ -26,24 +29,34 @@ class Operations {
     Transport& transport;
     Replica& replica;
     NodeId self;
+    // Where a node, this one included, is reached now, which need not be what is recorded.
+    std::function<std::optional<Address>(NodeId)> address_of;
   };
   explicit Operations(Deps deps) : deps_(deps) {}
 
-  using ChangeReply = std::move_only_function<void(Result<api::ChangeResponse>)>;
+  using ChangeReply = PlacementSource::ChangeReply;
   // Checked against the present topology and recorded, or refused. Requires: the replica leads.
   void submit(const api::ChangeRequest& request, ChangeReply reply);
   // The state was applied, or leadership changed: look whether there is something to do.
   void poke();
+  // A node may be reached elsewhere than before.
+  void heard_of_process() {
+    look_at_addresses_ = true;
+    poke();
+  }
 
  private:
   void ask_new_node(const api::ChangeRequest& request, ChangeReply reply);
   void record(const api::ChangeRequest& request, ChangeReply reply);
   Result<api::ClusterState> planned(const api::ChangeRequest& request, api::ChangeResponse& response) const;
   Result<> plan_add(api::ClusterState& state, const api::NodeSpec& spec, api::Operation& operation) const;
+  Result<> plan_cancel(api::ClusterState& state, std::uint64_t operation_id) const;
   Result<> plan_remove(api::ClusterState& state, const api::ChangeRequest& request, api::Operation& operation) const;
   Result<> transfer(NodeId to);
 
   void step();
+  // Records where nodes are that were started at another address. True: it has begun to.
+  bool record_addresses();
   void step_add(const api::Operation& operation);
   void step_remove(const api::Operation& operation);
   void tell_new_node(const api::Operation& operation);
@@ -54,6 +67,8 @@ class Operations {
   Deps deps_;
   TimerId timer_ = 0;
   bool busy_ = false;  // a call or a proposal of ours is under way
+  bool look_at_addresses_ = true;
+  Term looked_in_;     // the term in which this was last done
   Lifetime lifetime_;
 };
 

@@ -8,6 +8,7 @@ Peers::Verdict Peers::hear(const wire::Sender& sender, std::uint64_t to_node) {
   }
   const NodeId node(sender.node_id());
   if (node == NodeId(self_.node_id())) return sender.process() == self_.process() ? Verdict::kAccept : Verdict::kImpostor;
+  if (sender.election_timeout_us() != self_.election_timeout_us()) return Verdict::kOtherTiming;
   const auto it = heard_.find(node);
   if (it != heard_.end()) {
     const wire::Sender& known = it->second;
@@ -17,6 +18,7 @@ Peers::Verdict Peers::hear(const wire::Sender& sender, std::uint64_t to_node) {
     if (sender.process() == known.process()) return Verdict::kAccept;
   }
   heard_[node] = sender;
+  heard_new_ = true;
   return Verdict::kAccept;
 }
 
@@ -33,6 +35,7 @@ std::optional<NodeId> Peers::node_of(ReplicaId replica) const {
 }
 
 std::optional<Address> Peers::address_of(NodeId node) const {
+  if (node == NodeId(self_.node_id())) return self_.address();
   if (const auto heard = heard_.find(node); heard != heard_.end()) return heard->second.address();
   if (const auto recorded = recorded_.find(node); recorded != recorded_.end()) return recorded->second;
   return std::nullopt;

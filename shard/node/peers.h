@@ -8,6 +8,7 @@
 #include <map>
 #include <optional>
 #include <string>
+#include <utility>
 
 #include "base/transport.h"
 #include "base/types.h"
@@ -23,9 +24,12 @@ class Peers {
   const wire::Sender& self() const { return self_; }
   void set_self(wire::Sender self) { self_ = std::move(self); }
 
-  enum class Verdict { kAccept, kOtherCluster, kImpostor };
+  enum class Verdict { kAccept, kOtherCluster, kImpostor, kOtherTiming };
+  // Two nodes with different election timeouts must not speak: leases would not be safe.
   // Judges a message's sender and remembers an accepted one.
   Verdict hear(const wire::Sender& sender, std::uint64_t to_node);
+  // Whether a process was heard for the first time since this was last asked.
+  bool heard_new() { return std::exchange(heard_new_, false); }
   // Whom we know under that identity instead. Requires: kImpostor was the verdict.
   const wire::Sender& known(NodeId node) const { return heard_.at(node); }
 
@@ -33,12 +37,13 @@ class Peers {
   // The replica of `sender` speaks from there; how a new replica answers before it has the topology.
   void replica_at(ReplicaId replica, NodeId node) { node_of_[replica] = node; }
   std::optional<NodeId> node_of(ReplicaId replica) const;
-  // The address a node last spoke from, else the one it was added with.
+  // The address a node last spoke from, else the recorded one; our own.
   std::optional<Address> address_of(NodeId node) const;
 
  private:
   wire::Sender self_;
   std::map<NodeId, wire::Sender> heard_;
+  bool heard_new_ = false;
   std::map<NodeId, Address> recorded_;
   std::map<ReplicaId, NodeId> node_of_;
 };

@@ -162,11 +162,10 @@ class FullDisks(unittest.TestCase):
                        node_arguments=("--storage-log-segment", "1MiB", "--storage-write-buffer", "1MiB"))
 
     def fill(self, node):
-        with open(f"{os.path.dirname(node.dir)}/filler", "wb") as f:
+        with open(f"{os.path.dirname(node.dir)}/filler", "wb", buffering=0) as f:
             try:
                 while True:
                     f.write(b"x" * (64 << 10))
-                    f.flush()
             except OSError:
                 pass
 
@@ -232,6 +231,13 @@ class FullDisks(unittest.TestCase):
                 return False
             wait_until(refused, "a write is refused, and says why")
             self.assertLessEqual(codes, {Code.RESOURCE_EXHAUSTED, Code.UNAVAILABLE, Code.UNKNOWN, Code.DEADLINE_EXCEEDED})
+            def says_why():
+                try:
+                    c.stub().Get(kv.GetRequest(key=b"k1"), timeout=3)
+                except grpc.RpcError as error:
+                    return "full" in error.details()
+                return False  # still within what was promised before
+            wait_until(says_why, "a read of what is newest is refused, and says why")
             # What is there can be read, as of a time at which it could still be written.
             past = kv.ReadOptions(consistency=kv.CONSISTENCY_ANY_REPLICA)
             for i in range(100):
@@ -388,6 +394,24 @@ class Ports(unittest.TestCase):
         leader.start()
         self.c.wait_healthy()
         self.assertEqual(self.store.Get(kv.GetRequest(key=b"id"), timeout=20).value, b"first")
+
+    def test_a_node_with_another_election_timeout(self):
+        with Cluster(BUILD) as c:
+            c.form()
+            odd = c.followers()[0]
+            odd.kill()
+            odd.argv += ["--raft-election-timeout", "1s"]
+            odd.start()
+            wait_until(lambda: "raft.election_timeout = 500 ms, this node 1000 ms" in http(odd.http, "/readyz")[1],
+                       "it says why it takes no part")
+            with c.start_writer("--seconds", 300, "--workers", 8, "--rate", 200) as load:
+                load.wait_progress(50_000)
+                load.stop()
+            load.verify()
+            odd.kill()
+            odd.argv[-1] = "500ms"
+            odd.start()
+            c.wait_healthy()
 
     def test_a_port_in_use_by_another_of_the_cluster(self):
         node = self.c.make_node("late", REGIONS[0])

@@ -83,6 +83,33 @@ class MembershipTest(unittest.TestCase):
             load.verify()
             filling.verify()
 
+    def test_a_node_that_dies_while_it_joins_blocks_nothing(self):
+        with Cluster(BUILD) as c:
+            c.form()
+            fourth = self.start_empty(c, "n4", REGIONS[0])
+            c.ctl("node", "add", f"{REGIONS[0]}={fourth.address}")
+            fourth.kill()
+            # Refused only in the moment in which it becomes a voter, if it was that fast.
+            wait_until(lambda: c.ctl("node", "remove", 4, "--yes", "--wait", code=None)[0] == 0, "it is removed", 30)
+            self.assertEqual(len([n for n in c.status().nodes if n.state == admin.NODE_STATE_ACTIVE]), 3)
+            self.assertFalse([o for o in c.status().operations if not o.done])
+            fifth = self.start_empty(c, "n5", REGIONS[1])
+            c.ctl("node", "add", f"{REGIONS[1]}={fifth.address}", "--wait")
+            self.is_active_and_caught_up(c, fifth)
+
+    def test_a_node_that_moves_to_another_address_is_found(self):
+        with Cluster(BUILD) as c:
+            c.form()
+            for moving in (c.followers()[0], c.leader()):
+                moving.kill()
+                before, (port, _) = moving.address, free_ports(2)
+                moving.address = f"127.0.0.1:{port}"
+                moving.argv[moving.argv.index("--listen") + 1] = moving.address
+                moving.start()
+                self.is_active_and_caught_up(c, moving)
+                self.assertNotIn(before, [n.address for n in c.status().nodes])
+            c.wait_healthy()
+
     def test_a_node_that_was_down_for_long_catches_up_by_itself(self):
         with Cluster(BUILD, node_arguments=SMALL_LOG) as c:
             c.form()

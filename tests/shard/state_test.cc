@@ -162,6 +162,18 @@ TEST(Peers, AnotherClustersMessagesAndThoseForAnotherNodeAreNotHeard) {
   EXPECT_EQ(peers.address_of(NodeId(2)), std::nullopt);
 }
 
+// A leader's lease would outlast the promise of a voter with a shorter election timeout.
+TEST(Peers, ANodeWithAnotherElectionTimeoutIsNotHeard) {
+  wire::Sender self = sender(1, 1, 100);
+  self.set_election_timeout_us(500'000);
+  Peers peers(self);
+  wire::Sender other = sender(2, 1, 200);
+  other.set_election_timeout_us(400'000);
+  EXPECT_EQ(peers.hear(other, 1), Peers::Verdict::kOtherTiming);
+  other.set_election_timeout_us(500'000);
+  EXPECT_EQ(peers.hear(other, 1), Peers::Verdict::kAccept);
+}
+
 TEST(Codec, ARaftMessageSurvivesTheWireAndNonsenseIsRefused) {
   raft::Message message;
   message.type = raft::MessageType::kAppend;

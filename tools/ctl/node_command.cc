@@ -16,6 +16,8 @@ namespace meridian::ctl {
 
 namespace {
 
+constexpr std::chrono::seconds kTransferTimeout{5};  // ten election timeouts
+
 struct NodeOptions {
   std::uint64_t node_id = 0;
   std::string node;
@@ -163,14 +165,27 @@ int replace_node(const Context& context, const NodeOptions& options) {
 int transfer_leader(const Context& context, const NodeOptions& options) {
   auto client = context.connect();
   if (!client) return context.fail(client.error());
-  auto done = sdk::Admin(*client).transfer_leader(options.node_id, context.call_options());
+  sdk::Admin admin(*client);
+  auto done = admin.transfer_leader(options.node_id, context.call_options());
   if (!done) return context.fail(done.error());
-  if (context.json()) {
-    Context::print_json(boost::json::object{{"leader_node_id", options.node_id}});
-  } else {
-    Context::print(fmt::format("node {} leads\n", options.node_id));
+  // Answered when the hand-over begins. It takes a round trip, or it does not happen: a leader whose successor stays
+  // silent goes on after an election timeout.
+  const auto deadline = std::chrono::steady_clock::now() + kTransferTimeout;
+  std::uint64_t leader = 0;
+  while (leader != options.node_id && std::chrono::steady_clock::now() < deadline) {
+    const auto status = admin.status(context.call_options());
+    if (status) leader = status->leader_node_id;
+    if (leader != options.node_id) std::this_thread::sleep_for(std::chrono::milliseconds(50));
   }
-  return kExitDone;
+  if (context.json()) {
+    Context::print_json(boost::json::object{{"leader_node_id", leader}});
+  } else {
+    Context::print(leader == 0 ? "no node leads\n" : fmt::format("node {} leads\n", leader));
+  }
+  if (leader == options.node_id) return kExitDone;
+  context.warn(fmt::format("meridianctl: node {} has not taken over; is it up, and has it caught up? See `meridianctl "
+                           "status`, and try again", options.node_id));
+  return kExitFailed;
 }
 
 void add_wait(CLI::App* command, NodeOptions& options) {
