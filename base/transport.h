@@ -46,6 +46,8 @@ class Responder {
     auto callback = std::exchange(callback_, nullptr);
     if (callback) callback(std::move(response));
   }
+  // Nobody is answered any more, by whoever passes the duty on.
+  void cancel() { callback_ = nullptr; }
 
  private:
   ResponseCallback callback_;

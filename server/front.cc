@@ -68,18 +68,25 @@ Result<std::unique_ptr<Front>> Front::start(Options options) {
                                                         GrpcTransportOptions{.address = front->address_,
                                                                              .zone = front->options_.region,
                                                                              .frame_bytes = front->options_.frame_bytes,
-                                                                             .request_delay = std::move(delays.request),
-                                                                             .answer_delay = std::move(delays.answer)});
+                                                                             .request_delay = delays.request,
+                                                                             .answer_delay = delays.answer});
+    if (front->options_.network == nullptr) return;
+    front->local_ = std::make_unique<LocalTransport>(front->runtime_, front->options_.network, *front->transport_,
+                                                     LocalTransportOptions{.zone = front->options_.region,
+                                                                           .frame_bytes = front->options_.frame_bytes,
+                                                                           .request_delay = delays.request,
+                                                                           .answer_delay = delays.answer});
   });
   return front;
 }
 
 Front::~Front() {
   stop(Duration(0));
+  local_.reset();
   transport_.reset();
 }
 
-Result<> Front::listen(std::vector<std::shared_ptr<grpc::Service>> services, std::function<std::string()> not_ready) {
+Result<> Front::listen(std::vector<std::shared_ptr<ExtraService>> services, std::function<std::string()> not_ready) {
   auto server = GrpcServer::start({.listen = listen_, .link = transport_->service(), .services = std::move(services)});
   if (!server) {
     return fail(server.error().code(), server.error().message() + "; choose another address with --listen");

@@ -14,6 +14,7 @@
 #include "base/asio_runtime.h"
 #include "base/grpc/grpc_server.h"
 #include "base/grpc/grpc_transport.h"
+#include "base/local_transport.h"
 #include "base/metrics.h"
 #include "server/config.h"
 #include "server/http_server.h"
@@ -33,6 +34,7 @@ class Front {
     std::vector<std::string> latency_peers;
     std::size_t frame_bytes = 16 << 20;
     std::shared_ptr<BlockingPool> pool;
+    std::shared_ptr<LocalNetwork> network;  // of the parts of this process; null: there is no other
   };
 
   // Probes the ports, starts the loop and makes the transport; nothing listens yet.
@@ -41,12 +43,12 @@ class Front {
   ~Front();
 
   Runtime& runtime() { return runtime_; }
-  GrpcTransport& transport() { return *transport_; }
+  Transport& transport() { return local_ ? static_cast<Transport&>(*local_) : *transport_; }
   Metrics& metrics() { return metrics_; }
   const Address& address() const { return address_; }
 
   // not_ready: on HTTP's threads; what keeps it from serving, or empty.
-  Result<> listen(std::vector<std::shared_ptr<grpc::Service>> services, std::function<std::string()> not_ready);
+  Result<> listen(std::vector<std::shared_ptr<ExtraService>> services, std::function<std::string()> not_ready);
   // From now on /readyz and gRPC's health say no.
   void drain();
   // Answers what is in flight, for so long, then ends the loop; nothing runs on it afterwards. release destroys what
@@ -91,6 +93,7 @@ class Front {
   Metrics metrics_;
   AsioRuntime runtime_;
   std::unique_ptr<GrpcTransport> transport_;
+  std::unique_ptr<LocalTransport> local_;  // over transport_
   std::unique_ptr<GrpcServer> server_;
   std::unique_ptr<HttpServer> http_;
   std::shared_ptr<void> process_metrics_;

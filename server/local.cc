@@ -55,6 +55,7 @@ class LocalCluster {
   const LocalConfig& config_;
   std::unique_ptr<FileLock> lock_;
   std::shared_ptr<BlockingPool> pool_;
+  const std::shared_ptr<LocalNetwork> network_ = std::make_shared<LocalNetwork>();
   Children children_;
   std::vector<std::unique_ptr<Part>> nodes_;
   std::unique_ptr<ProxyPart> proxy_;
@@ -70,7 +71,7 @@ Result<> LocalCluster::start_nodes() {
       RETURN_IF_ERROR(children_.start(node_name(i), node));
       continue;
     }
-    auto part = start_node(node, pool_, node_name(i));
+    auto part = start_node(node, pool_, node_name(i), network_);
     if (!part) return fail(Error(part.error().code(), "node " + node_name(i)).with_cause(std::move(part).error()));
     nodes_.push_back(std::move(*part));
   }
@@ -95,7 +96,7 @@ Result<> LocalCluster::start() {
 
   pool_ = std::make_shared<BlockingPool>(config_.processes ? 2 : 2 + 2 * config_.node_count());
   RETURN_IF_ERROR(start_nodes());
-  ASSIGN_OR_RETURN(proxy_, start_proxy(config_.proxy(), pool_, "proxy"));
+  ASSIGN_OR_RETURN(proxy_, start_proxy(config_.proxy(), pool_, "proxy", config_.processes ? nullptr : network_));
   return {};
 }
 

@@ -152,7 +152,7 @@ class NodeInProcess final : public Part {
 }  // namespace
 
 Result<std::unique_ptr<Part>> start_node(NodeConfig config, std::shared_ptr<BlockingPool> pool,
-                                         const std::string& name) {
+                                         const std::string& name, std::shared_ptr<LocalNetwork> network) {
   ASSIGN_OR_RETURN(auto front, Front::start({.name = name,
                                              .role = "node",
                                              .listen = config.listen,
@@ -162,7 +162,8 @@ Result<std::unique_ptr<Part>> start_node(NodeConfig config, std::shared_ptr<Bloc
                                              .latency = config.latency,
                                              .latency_peers = config.latency_peers,
                                              .frame_bytes = config.limits.frame,
-                                             .pool = std::move(pool)}));
+                                             .pool = std::move(pool),
+                                             .network = std::move(network)}));
   auto node = std::make_unique<NodeInProcess>(std::move(config), std::move(front));
   RETURN_IF_ERROR(node->start());
   return node;

@@ -10,6 +10,7 @@
 #include <string>
 
 #include "base/blocking_pool.h"
+#include "base/local_transport.h"
 #include "base/transport.h"
 #include "server/config.h"
 
@@ -32,9 +33,11 @@ class ProxyPart : public Part {
 };
 
 // name: for logs and metrics ("n1"); empty where the process is nothing but this part.
+// network: for parts of one process, which then speak without sockets; null: there are no others.
 Result<std::unique_ptr<Part>> start_node(NodeConfig config, std::shared_ptr<BlockingPool> pool,
-                                         const std::string& name = "");
+                                         const std::string& name = "", std::shared_ptr<LocalNetwork> network = nullptr);
 Result<std::unique_ptr<ProxyPart>> start_proxy(ProxyConfig config, std::shared_ptr<BlockingPool> pool,
-                                               const std::string& name = "");
+                                               const std::string& name = "",
+                                               std::shared_ptr<LocalNetwork> network = nullptr);
 
 }  // namespace meridian::server

@@ -78,7 +78,7 @@ class ProxyInProcess final : public ProxyPart {
 }  // namespace
 
 Result<std::unique_ptr<ProxyPart>> start_proxy(ProxyConfig config, std::shared_ptr<BlockingPool> pool,
-                                               const std::string& name) {
+                                               const std::string& name, std::shared_ptr<LocalNetwork> network) {
   ASSIGN_OR_RETURN(auto front, Front::start({.name = name,
                                              .role = "proxy",
                                              .listen = config.listen,
@@ -88,7 +88,8 @@ Result<std::unique_ptr<ProxyPart>> start_proxy(ProxyConfig config, std::shared_p
                                              .latency = config.latency,
                                              .latency_peers = config.latency_peers,
                                              .frame_bytes = config.limits.frame,
-                                             .pool = std::move(pool)}));
+                                             .pool = std::move(pool),
+                                             .network = std::move(network)}));
   auto proxy = std::make_unique<ProxyInProcess>(std::move(config), std::move(front));
   RETURN_IF_ERROR(proxy->start());
   return proxy;

@@ -2,11 +2,14 @@
 
 #include <atomic>
 #include <chrono>
+#include <mutex>
+#include <set>
 
 #include <grpcpp/server_context.h>
+#include <grpcpp/support/async_unary_call.h>
 #include <grpcpp/support/byte_buffer.h>
-#include <grpcpp/support/server_callback.h>
 
+#include "base/grpc/poller.h"
 #include "client/proto/methods.h"
 #include "meridian/v1/admin.grpc.pb.h"
 #include "meridian/v1/kv.grpc.pb.h"
@@ -54,7 +57,7 @@ std::string printable(std::string_view text) {
   return out;
 }
 
-grpc::Status to_status(const Error& error, grpc::CallbackServerContext& context) {
+grpc::Status to_status(const Error& error, grpc::ServerContext& context) {
   v1::ErrorDetail detail;
   detail.set_code(static_cast<std::uint32_t>(error.code()));
   detail.set_message(printable(error.message()));
@@ -76,101 +79,193 @@ std::string to_string(const grpc::ByteBuffer& buffer) {
   return out;
 }
 
-// What all methods share. Called on gRPC's threads; answers on the loop's.
+// Accepts one call of one method; the tag comes back when there is one.
+using Accept =
+    std::function<void(grpc::ServerContext*, grpc::ByteBuffer*, grpc::ServerAsyncResponseWriter<grpc::ByteBuffer>*,
+                       grpc::ServerCompletionQueue*, void*)>;
+
+class UnaryCall;
+
+// What the methods of a service share: the calls that are under way. Thread-safe; accepts and ends on the server's
+// poller, answers on the loop.
 class Gateway {
  public:
   Gateway(Runtime& runtime, Dispatch dispatch, PublicServiceOptions options)
       : runtime_(runtime), dispatch_(std::move(dispatch)), options_(options) {}
 
-  grpc::ServerUnaryReactor* serve(MethodId method, grpc::CallbackServerContext* context,
-                                  const grpc::ByteBuffer* request, grpc::ByteBuffer* response) {
-    grpc::ServerUnaryReactor* const reactor = context->DefaultReactor();
-    if (in_flight_.fetch_add(1, std::memory_order_relaxed) >= options_.max_in_flight) {
-      in_flight_.fetch_sub(1, std::memory_order_relaxed);
-      reactor->Finish(to_status(Error(ErrorCode::kBusy, fmt::format("{} unary calls are under way; the limit is {}",
-                                                                    options_.max_in_flight, options_.max_in_flight))
-                                    .with_retry_after(20),
-                                *context));
-      return reactor;
-    }
-    IncomingCall call;
-    call.payload = to_string(*request);
-    call.deadline = deadline_of(*context);
-    if (const auto it = context->client_metadata().find("traceparent"); it != context->client_metadata().end()) {
-      call.trace.assign(it->second.data(), it->second.size());
-    }
-    call.respond = Responder([this, context, response, reactor](Result<std::string> answer) {
-      in_flight_.fetch_sub(1, std::memory_order_relaxed);
-      if (!answer) return reactor->Finish(to_status(answer.error(), *context));
-      const grpc::Slice slice(*answer);
-      *response = grpc::ByteBuffer(&slice, 1);
-      reactor->Finish(grpc::Status::OK);
-    });
-    runtime_.post([this, method, call = std::move(call)]() mutable { dispatch_(method, std::move(call)); });
-    return reactor;
-  }
+  void serve(grpc::ServerCompletionQueue* queue, const std::vector<std::pair<MethodId, Accept>>& methods);
+  void accept(MethodId method, const Accept& accept);
+  // A caller came; the next one may.
+  void accepted(const std::shared_ptr<UnaryCall>& call);
+  void ended(const std::shared_ptr<UnaryCall>& call);
+  void abort();
+  void wait_for_end() { outstanding_.wait_for_none(); }
 
  private:
-  MonoTime deadline_of(const grpc::CallbackServerContext& context) {
-    const auto deadline = context.deadline();
-    if (deadline == std::chrono::system_clock::time_point::max()) return MonoTime::max();
-    const auto left = std::chrono::duration_cast<Duration>(deadline - std::chrono::system_clock::now());
-    return left > std::chrono::hours(24 * 365) ? MonoTime::max() : runtime_.now() + left;
-  }
-
+  friend class UnaryCall;
   Runtime& runtime_;
   const Dispatch dispatch_;
   const PublicServiceOptions options_;
-  std::atomic<std::size_t> in_flight_{0};
+  grpc::ServerCompletionQueue* queue_ = nullptr;
+  link::StreamCount outstanding_;  // calls, and of each method the one that waits for a caller
+
+  std::mutex mutex_;
+  std::set<std::shared_ptr<UnaryCall>> under_way_;  // guarded by mutex_
+  bool aborted_ = false;                            // guarded by mutex_
 };
 
-// The generated "raw" variants hand over bytes, which the proxy's handlers decode anyway.
-#define MERIDIAN_UNARY(Name)                                                                            \
-  grpc::ServerUnaryReactor* Name(grpc::CallbackServerContext* context, const grpc::ByteBuffer* request, \
-                                 grpc::ByteBuffer* response) override {                                 \
-    return gateway_.serve(v1::k##Name.id, context, request, response);                                  \
+// From the wait for a caller to the end of the answer. Owns itself while an operation is outstanding.
+class UnaryCall : public std::enable_shared_from_this<UnaryCall> {
+ public:
+  UnaryCall(Gateway& gateway, MethodId method, Accept accept)
+      : gateway_(gateway), method_(method), accept_(std::move(accept)) {}
+
+  void wait_for_caller() {
+    accept_(&context_, &request_, &writer_, gateway_.queue_, accept_op_.start(shared_from_this()));
+  }
+  // The first answer counts. Any thread.
+  void answer(Result<std::string> answer) {
+    if (answered_.exchange(true)) return;
+    void* const tag = finish_op_.start(shared_from_this());
+    if (!answer) return writer_.FinishWithError(to_status(answer.error(), context_), tag);
+    const grpc::Slice slice(*answer);
+    writer_.Finish(grpc::ByteBuffer(&slice, 1), grpc::Status::OK, tag);
   }
 
-using RawKeyValue = v1::KeyValue::WithRawCallbackMethod_Get<
-    v1::KeyValue::WithRawCallbackMethod_MultiGet<v1::KeyValue::WithRawCallbackMethod_Put<
-        v1::KeyValue::WithRawCallbackMethod_Remove<v1::KeyValue::WithRawCallbackMethod_CompareAndSet<
-            v1::KeyValue::WithRawCallbackMethod_Scan<v1::KeyValue::WithRawCallbackMethod_WriteBatch<
-                v1::KeyValue::WithRawCallbackMethod_Hello<v1::KeyValue::Service>>>>>>>>;
+ private:
+  friend class Gateway;
+  void on_caller(bool ok) {
+    if (!ok) return gateway_.outstanding_.remove();  // the server shuts down
+    gateway_.accept(method_, accept_);
+    gateway_.accepted(shared_from_this());
+  }
+  void on_finished(bool) { gateway_.ended(shared_from_this()); }
 
-class KeyValueService final : public RawKeyValue {
+  void dispatch() {
+    IncomingCall call;
+    call.payload = to_string(request_);
+    request_.Clear();
+    call.deadline = deadline();
+    if (const auto it = context_.client_metadata().find("traceparent"); it != context_.client_metadata().end()) {
+      call.trace.assign(it->second.data(), it->second.size());
+    }
+    call.respond =
+        Responder([self = shared_from_this()](Result<std::string> result) { self->answer(std::move(result)); });
+    gateway_.runtime_.post([&gateway = gateway_, method = method_, call = std::move(call)]() mutable {
+      gateway.dispatch_(method, std::move(call));
+    });
+  }
+  MonoTime deadline() const {
+    const auto deadline = context_.deadline();
+    if (deadline == std::chrono::system_clock::time_point::max()) return MonoTime::max();
+    const auto left = std::chrono::duration_cast<Duration>(deadline - std::chrono::system_clock::now());
+    return left > std::chrono::hours(24 * 365) ? MonoTime::max() : gateway_.runtime_.now() + left;
+  }
+
+  Gateway& gateway_;
+  const MethodId method_;
+  const Accept accept_;
+  grpc::ServerContext context_;
+  grpc::ByteBuffer request_;
+  grpc::ServerAsyncResponseWriter<grpc::ByteBuffer> writer_{&context_};
+  std::atomic<bool> answered_ = false;
+  link::Operation<UnaryCall> accept_op_{&UnaryCall::on_caller};
+  link::Operation<UnaryCall> finish_op_{&UnaryCall::on_finished};
+};
+
+void Gateway::serve(grpc::ServerCompletionQueue* queue, const std::vector<std::pair<MethodId, Accept>>& methods) {
+  queue_ = queue;
+  for (const auto& [method, accepts] : methods) accept(method, accepts);
+}
+
+void Gateway::accept(MethodId method, const Accept& accept) {
+  outstanding_.add();
+  std::make_shared<UnaryCall>(*this, method, accept)->wait_for_caller();
+}
+
+void Gateway::accepted(const std::shared_ptr<UnaryCall>& call) {
+  std::size_t under_way = 0;
+  bool aborted = false;
+  {
+    const std::lock_guard lock(mutex_);
+    under_way = under_way_.size();
+    aborted = aborted_;
+    under_way_.insert(call);
+  }
+  if (aborted) return call->answer(fail(ErrorCode::kUnavailable, "the server shuts down"));
+  if (under_way < options_.max_in_flight) return call->dispatch();
+  call->answer(fail(Error(ErrorCode::kBusy, fmt::format("{} unary calls are under way; the limit is {}", under_way,
+                                                        options_.max_in_flight))
+                        .with_retry_after(20)));
+}
+
+void Gateway::ended(const std::shared_ptr<UnaryCall>& call) {
+  {
+    const std::lock_guard lock(mutex_);
+    under_way_.erase(call);
+  }
+  outstanding_.remove();
+}
+
+void Gateway::abort() {
+  std::set<std::shared_ptr<UnaryCall>> calls;
+  {
+    const std::lock_guard lock(mutex_);
+    aborted_ = true;
+    calls = under_way_;
+  }
+  for (const auto& call : calls)
+    call->answer(fail(ErrorCode::kUnknownOutcome, "the server ended before it had answered"));
+}
+
+// The generated "raw" variants hand over bytes, which the proxy's handlers decode anyway.
+#define MERIDIAN_UNARY(Name)                                                                               \
+  std::pair<MethodId, Accept>(v1::k##Name.id,                                                              \
+                              [this](auto* context, auto* request, auto* writer, auto* queue, void* tag) { \
+                                service_.Request##Name(context, request, writer, queue, queue, tag);       \
+                              })
+
+using RawKeyValue =
+    v1::KeyValue::WithRawMethod_Get<v1::KeyValue::WithRawMethod_MultiGet<v1::KeyValue::WithRawMethod_Put<
+        v1::KeyValue::WithRawMethod_Remove<v1::KeyValue::WithRawMethod_CompareAndSet<v1::KeyValue::WithRawMethod_Scan<
+            v1::KeyValue::WithRawMethod_WriteBatch<v1::KeyValue::WithRawMethod_Hello<v1::KeyValue::Service>>>>>>>>;
+
+class KeyValueService final : public ExtraService {
  public:
   KeyValueService(Runtime& runtime, Dispatch dispatch, PublicServiceOptions options)
       : gateway_(runtime, std::move(dispatch), options) {}
-  MERIDIAN_UNARY(Get)
-  MERIDIAN_UNARY(MultiGet)
-  MERIDIAN_UNARY(Put)
-  MERIDIAN_UNARY(Remove)
-  MERIDIAN_UNARY(CompareAndSet)
-  MERIDIAN_UNARY(Scan)
-  MERIDIAN_UNARY(WriteBatch)
-  MERIDIAN_UNARY(Hello)
+  grpc::Service* grpc_service() override { return &service_; }
+  void serve(grpc::ServerCompletionQueue* queue) override {
+    gateway_.serve(queue, {MERIDIAN_UNARY(Get), MERIDIAN_UNARY(MultiGet), MERIDIAN_UNARY(Put), MERIDIAN_UNARY(Remove),
+                           MERIDIAN_UNARY(CompareAndSet), MERIDIAN_UNARY(Scan), MERIDIAN_UNARY(WriteBatch),
+                           MERIDIAN_UNARY(Hello)});
+  }
+  void abort() override { gateway_.abort(); }
+  void wait_for_end() override { gateway_.wait_for_end(); }
 
  private:
+  RawKeyValue service_;
   Gateway gateway_;
 };
 
-using RawAdmin = v1::Admin::WithRawCallbackMethod_InitCluster<
-    v1::Admin::WithRawCallbackMethod_GetStatus<v1::Admin::WithRawCallbackMethod_AddNode<
-        v1::Admin::WithRawCallbackMethod_RemoveNode<v1::Admin::WithRawCallbackMethod_ReplaceNode<
-            v1::Admin::WithRawCallbackMethod_TransferLeader<v1::Admin::Service>>>>>>;
+using RawAdmin = v1::Admin::WithRawMethod_InitCluster<
+    v1::Admin::WithRawMethod_GetStatus<v1::Admin::WithRawMethod_AddNode<v1::Admin::WithRawMethod_RemoveNode<
+        v1::Admin::WithRawMethod_ReplaceNode<v1::Admin::WithRawMethod_TransferLeader<v1::Admin::Service>>>>>>;
 
-class AdminService final : public RawAdmin {
+class AdminService final : public ExtraService {
  public:
   AdminService(Runtime& runtime, Dispatch dispatch, PublicServiceOptions options)
       : gateway_(runtime, std::move(dispatch), options) {}
-  MERIDIAN_UNARY(InitCluster)
-  MERIDIAN_UNARY(GetStatus)
-  MERIDIAN_UNARY(AddNode)
-  MERIDIAN_UNARY(RemoveNode)
-  MERIDIAN_UNARY(ReplaceNode)
-  MERIDIAN_UNARY(TransferLeader)
+  grpc::Service* grpc_service() override { return &service_; }
+  void serve(grpc::ServerCompletionQueue* queue) override {
+    gateway_.serve(queue, {MERIDIAN_UNARY(InitCluster), MERIDIAN_UNARY(GetStatus), MERIDIAN_UNARY(AddNode),
+                           MERIDIAN_UNARY(RemoveNode), MERIDIAN_UNARY(ReplaceNode), MERIDIAN_UNARY(TransferLeader)});
+  }
+  void abort() override { gateway_.abort(); }
+  void wait_for_end() override { gateway_.wait_for_end(); }
 
  private:
+  RawAdmin service_;
   Gateway gateway_;
 };
 
@@ -178,8 +273,8 @@ class AdminService final : public RawAdmin {
 
 }  // namespace
 
-std::vector<std::shared_ptr<grpc::Service>> make_public_services(Runtime& runtime, Dispatch dispatch,
-                                                                 PublicServiceOptions options) {
+std::vector<std::shared_ptr<ExtraService>> make_public_services(Runtime& runtime, Dispatch dispatch,
+                                                                PublicServiceOptions options) {
   return {std::make_shared<KeyValueService>(runtime, dispatch, options),
           std::make_shared<AdminService>(runtime, dispatch, options)};
 }

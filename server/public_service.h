@@ -7,11 +7,8 @@
 #include <memory>
 #include <vector>
 
+#include "base/grpc/extra_service.h"
 #include "base/transport.h"
-
-namespace grpc {
-class Service;
-}
 
 namespace meridian::server {
 
@@ -23,9 +20,9 @@ struct PublicServiceOptions {
   std::size_t max_in_flight = 16'384;
 };
 
-// The runtime must outlive the services' server, and what dispatch uses the loop. Where the loop has stopped, calls are
-// answered kUnknownOutcome.
-std::vector<std::shared_ptr<grpc::Service>> make_public_services(Runtime& runtime, Dispatch dispatch,
+// The runtime must outlive the services' server, and what dispatch uses the loop. Where the loop has stopped, and at the
+// server's shutdown, calls are answered kUnknownOutcome.
+std::vector<std::shared_ptr<ExtraService>> make_public_services(Runtime& runtime, Dispatch dispatch,
                                                                  PublicServiceOptions options = {});
 
 }  // namespace meridian::server

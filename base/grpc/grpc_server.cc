@@ -6,11 +6,11 @@
 
 #include <fmt/format.h>
 #include <grpcpp/ext/proto_server_reflection_plugin.h>
-#include <grpcpp/health_check_service_interface.h>
 #include <grpcpp/security/server_credentials.h>
 #include <grpcpp/server.h>
 #include <grpcpp/server_builder.h>
 
+#include "base/grpc/health_service.h"
 #include "base/grpc/poller.h"
 #include "base/grpc/service.h"
 
@@ -37,33 +37,30 @@ void set_arguments(grpc::ServerBuilder& builder, const GrpcServerOptions& option
 
 Result<std::unique_ptr<GrpcServer>> GrpcServer::start(GrpcServerOptions options) {
   std::unique_ptr<GrpcServer> result(new GrpcServer());
-  grpc::EnableDefaultHealthCheckService(true);
+  result->health_ = std::make_shared<link::HealthService>();
+  options.services.push_back(result->health_);
   if (options.reflection) grpc::reflection::InitProtoReflectionServerBuilderPlugin();
   grpc::ServerBuilder builder;
   set_arguments(builder, options);
   int port = 0;
   builder.AddListeningPort(options.listen,
                            options.credentials ? options.credentials : grpc::InsecureServerCredentials(), &port);
-  for (const auto& service : options.services) builder.RegisterService(service.get());
-  std::unique_ptr<grpc::ServerCompletionQueue> queue;
-  if (options.link) {
-    builder.RegisterService(options.link->grpc_service());
-    queue = builder.AddCompletionQueue();
-  }
+  for (const auto& service : options.services) builder.RegisterService(service->grpc_service());
+  if (options.link) builder.RegisterService(options.link->grpc_service());
+  std::unique_ptr<grpc::ServerCompletionQueue> queue = builder.AddCompletionQueue();
   result->server_ = builder.BuildAndStart();
   if (!result->server_ || port == 0) {
-    if (queue) queue->Shutdown();
+    queue->Shutdown();
     return fail(
         ErrorCode::kFailedPrecondition,
         fmt::format("cannot listen on {}: in use, not an address of this machine, or not allowed", options.listen));
   }
   const std::size_t colon = options.listen.rfind(':');
   result->address_ = fmt::format("{}:{}", options.listen.substr(0, colon), port);
-  if (options.link) {
-    grpc::ServerCompletionQueue* raw = queue.get();
-    result->poller_ = std::make_unique<link::Poller>(std::move(queue));
-    options.link->serve(raw);
-  }
+  grpc::ServerCompletionQueue* raw = queue.get();
+  result->poller_ = std::make_unique<link::Poller>(std::move(queue));
+  if (options.link) options.link->serve(raw);
+  for (const auto& service : options.services) service->serve(raw);
   result->options_ = std::move(options);
   return result;
 }
@@ -71,18 +68,20 @@ Result<std::unique_ptr<GrpcServer>> GrpcServer::start(GrpcServerOptions options)
 GrpcServer::~GrpcServer() { shutdown(Duration::zero()); }
 
 void GrpcServer::set_serving(bool serving) {
-  if (auto* health = server_->GetHealthCheckService()) health->SetServingStatus(serving);
+  health_->set_serving(serving);
 }
 
 void GrpcServer::shutdown(Duration grace) {
-  if (!poller_ && !server_) return;
+  if (!server_) return;
   const auto deadline = std::chrono::system_clock::now() + grace;
-  if (options_.link && poller_) {
+  if (options_.link) {
     options_.link->drain(grace);
     options_.link->abort();
   }
-  if (server_) server_->Shutdown(deadline);
-  if (options_.link && poller_) options_.link->wait_for_end();
+  server_->Shutdown(deadline);
+  for (const auto& service : options_.services) service->abort();
+  for (const auto& service : options_.services) service->wait_for_end();
+  if (options_.link) options_.link->wait_for_end();
   poller_.reset();
   server_.reset();
 }

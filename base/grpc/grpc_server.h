@@ -8,18 +8,19 @@
 #include <memory>
 #include <vector>
 
+#include "base/grpc/extra_service.h"
 #include "base/result.h"
 #include "base/transport.h"
 
 namespace grpc {
 class Server;
 class ServerCredentials;
-class Service;
 }  // namespace grpc
 
 namespace meridian {
 
 namespace link {
+class HealthService;
 class Poller;
 class Service;
 }  // namespace link
@@ -27,7 +28,7 @@ class Service;
 struct GrpcServerOptions {
   Address listen;  // port 0: one that the system chooses
   std::shared_ptr<link::Service> link;
-  std::vector<std::shared_ptr<grpc::Service>> services;
+  std::vector<std::shared_ptr<ExtraService>> services;
   std::shared_ptr<grpc::ServerCredentials> credentials;  // null: plain text
   std::size_t message_bytes = 17u << 20;                 // larger ones are refused; at least what link needs
   bool reflection = true;
@@ -54,6 +55,7 @@ class GrpcServer {
   GrpcServerOptions options_;
   Address address_;
   std::unique_ptr<grpc::Server> server_;
+  std::shared_ptr<link::HealthService> health_;
   std::unique_ptr<link::Poller> poller_;
 };
 

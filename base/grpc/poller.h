@@ -43,6 +43,8 @@ class Operation final : public Tag {
     owner_ = std::move(owner);
     return hand_over();
   }
+  // gRPC will not complete it after all: only where it says so.
+  void forget() { owner_.reset(); }
 
  private:
   static void run(Tag& tag, bool ok) {
