@@ -31,7 +31,7 @@ std::vector<std::string> split(const std::string& text) {
 class AppendWorkload final : public WorkloadBase {
  public:
   explicit AppendWorkload(const WorkloadDeps& deps)
-      : WorkloadBase(deps), generations_(static_cast<std::size_t>(deps.options.keys), 0) {}
+      : WorkloadBase(deps), generations_(static_cast<std::size_t>(deps.options.keys) + 2, 0) {}
 
   Task<> operate(Slot& slot) override {
     if (slot.rng.chance(0.6)) return append(slot);

@@ -19,6 +19,7 @@ namespace {
 
 constexpr double kTornChance = 0.5;            // a power loss meets waiting work in the middle
 constexpr std::uint64_t kFileSteps = 6;        // how far into it
+constexpr std::uint64_t kRoomBytes = 8192;     // left on a disk that fills up
 constexpr std::int64_t kFormUs = 300'000'000;  // messages are lost already
 
 // Everything but what each replica keeps for itself (txn::KeyKind::kLocal).
@@ -66,6 +67,8 @@ struct SimCluster::NodeMachine {
   Rng rng;
   SimFileSystem fs;
   MemEngine engine;
+  bool may_die = false;
+  bool halted = false;
 
   std::unique_ptr<SimRuntime> runtime;
   std::unique_ptr<SimTransport> transport;
@@ -97,7 +100,7 @@ SimCluster::SimCluster(SimWorld& world, const RunOptions& options)
       network_.set_delay(fmt::format("r{}", a), fmt::format("r{}", b), options.remote_min_us, options.remote_max_us);
     }
   }
-  for (int i = 0; i < options.nodes; ++i) {
+  for (int i = 0; i < options.nodes + options.spares; ++i) {
     nodes_.push_back(std::make_unique<NodeMachine>(world, i, ++machines_, options_));
     network_.set_region(nodes_.back()->address, nodes_.back()->region);
     start_node(i);
@@ -141,13 +144,16 @@ std::unique_ptr<SimClient> SimCluster::make_client(const std::string& name, int 
 void SimCluster::start_node(int i) {
   NodeMachine& m = *nodes_[static_cast<std::size_t>(i)];
   if (m.runtime != nullptr) return;
+  m.halted = false;
   m.clocks.reboot();
   m.runtime = std::make_unique<SimRuntime>(world_, m.address, m.clocks, m.disk);
   m.transport = std::make_unique<SimTransport>(network_, *m.runtime, m.address);
   // Not from inside one of its own events: the process ends a moment later, having answered nothing more.
   const auto fatal = [this, i](Error error) {
     world_.note(fmt::format("node {} stops: {}", i, error.to_string()));
-    if (died_.empty()) died_ = fmt::format("node {} stopped: {}", i, error.to_string());
+    NodeMachine& machine = *nodes_[static_cast<std::size_t>(i)];
+    machine.halted = true;
+    if (!machine.may_die && died_.empty()) died_ = fmt::format("node {} stopped: {}", i, error.to_string());
     world_.at(world_.now(), EventKind::kFault, nullptr, [this, i] { crash_node(i, false); });
   };
   Result<std::unique_ptr<DataDirectory>> directory = DataDirectory::open(m.fs, "/data");
@@ -165,7 +171,7 @@ void SimCluster::start_proxy(int i) {
   m.runtime = std::make_unique<SimRuntime>(world_, m.address, m.clocks, m.disk);
   m.transport = std::make_unique<SimTransport>(network_, *m.runtime, m.address);
   ProxyOptions options;
-  for (const auto& node : nodes_) options.nodes.push_back(node->address);
+  for (int n = 0; n < options_.nodes; ++n) options.nodes.push_back(node_address(n));
   options.region = m.region;
   options.version = "sim";
   options.attempt_timeout = Duration(options_.attempt_us);
@@ -198,30 +204,73 @@ std::uint64_t SimCluster::node_id(int i) const {
   return m.node == nullptr ? 0 : m.node->directory().identity().node_id();
 }
 
-bool SimCluster::converged(std::string* why) const {
-  const Node* first = nullptr;
-  std::uint64_t hash = 0;
+std::shared_ptr<const api::ClusterState> SimCluster::topology() const {
+  std::shared_ptr<const api::ClusterState> best;
+  const std::optional<int> leading = leader();
   for (const auto& m : nodes_) {
-    if (m->node == nullptr || m->node->replica() == nullptr) {
-      *why = fmt::format("node {} is not up", m->index);
+    if (m->node == nullptr || m->node->replica() == nullptr) continue;
+    const auto known = m->node->replica()->cluster();
+    if (leading == m->index) return known;
+    if (best == nullptr || known->version() > best->version()) best = known;
+  }
+  return best;
+}
+
+std::vector<int> SimCluster::members() const {
+  std::vector<int> out;
+  const auto known = topology();
+  for (const auto& m : nodes_) {
+    bool member = known == nullptr && m->index < options_.nodes;
+    if (known != nullptr) {
+      for (const api::NodeDescriptor& node : known->nodes()) {
+        member |= node.address() == m->address && node.state() != api::REMOVED;
+      }
+    }
+    if (member) out.push_back(m->index);
+  }
+  return out;
+}
+
+std::vector<int> SimCluster::free_nodes() const {
+  std::vector<int> out;
+  const std::vector<int> taken = members();
+  for (const auto& m : nodes_) {
+    const bool empty = m->node != nullptr && m->node->directory().identity().cluster_id() == 0;
+    if (empty && std::ranges::find(taken, m->index) == taken.end()) out.push_back(m->index);
+  }
+  return out;
+}
+
+bool SimCluster::converged(std::string* why) const {
+  const auto known = topology();
+  if (known != nullptr) {
+    for (const api::Operation& operation : known->operations()) {
+      if (operation.done()) continue;
+      *why = fmt::format("operation {} on node {} is not finished", operation.id(), operation.node_id());
       return false;
     }
-    const std::uint64_t own = m->engine.hash(kReplicatedKeys);
-    const LogIndex applied = m->node->replica()->applied().index;
-    if (first == nullptr) {
-      first = m->node.get();
-      hash = own;
-      continue;
-    }
-    const LogIndex wanted = const_cast<Node*>(first)->replica()->applied().index;
-    if (applied != wanted) {
-      *why = fmt::format("node {} has applied {}, node 0 {}", m->index, applied, wanted);
+  }
+  const NodeMachine* first = nullptr;
+  std::uint64_t hash = 0;
+  for (const int i : members()) {
+    NodeMachine& m = *nodes_[static_cast<std::size_t>(i)];
+    if (m.node == nullptr || m.node->replica() == nullptr) {
+      *why = fmt::format("node {} is not up", i);
       return false;
     }
-    if (own != hash) {
-      *why = fmt::format("node {} holds other bytes than node 0, both having applied {}", m->index, applied);
+    const LogIndex applied = m.node->replica()->applied().index;
+    if (first != nullptr && applied != first->node->replica()->applied().index) {
+      *why = fmt::format("node {} has applied {}, node {} {}", i, applied, first->index,
+                         first->node->replica()->applied().index);
       return false;
     }
+    const std::uint64_t own = m.engine.hash(kReplicatedKeys);
+    if (first != nullptr && own != hash) {
+      *why = fmt::format("node {} holds other bytes than node {}, both having applied {}", i, first->index, applied);
+      return false;
+    }
+    first = &m;
+    hash = own;
   }
   return true;
 }
@@ -254,10 +303,10 @@ bool SimCluster::form(std::string* why) {
   while (!formed && world_.now() < deadline) {
     bool answered = false;
     v1::InitClusterRequest request;
-    for (const auto& machine : nodes_) {
+    for (int i = 0; i < options_.nodes; ++i) {
       auto* node = request.add_nodes();
-      node->set_address(machine->address);
-      node->set_region(machine->region);
+      node->set_address(node_address(i));
+      node->set_region(node_region(i));
     }
     client::Call call;
     call.deadline = admin_->runtime->now() + Duration(10'000'000);
@@ -273,6 +322,9 @@ bool SimCluster::form(std::string* why) {
 }
 
 int SimCluster::nodes() const { return static_cast<int>(nodes_.size()); }
+const std::string& SimCluster::node_region(int i) const { return nodes_[static_cast<std::size_t>(i)]->region; }
+void SimCluster::expect_death(int i, bool expected) { nodes_[static_cast<std::size_t>(i)]->may_die = expected; }
+bool SimCluster::halted(int i) const { return nodes_[static_cast<std::size_t>(i)]->halted; }
 int SimCluster::proxies() const { return static_cast<int>(proxies_.size()); }
 Address SimCluster::node_address(int i) const { return nodes_[static_cast<std::size_t>(i)]->address; }
 Address SimCluster::proxy_address(int i) const { return proxies_[static_cast<std::size_t>(i)]->address; }
@@ -329,6 +381,12 @@ void SimCluster::adjust_clock(int i) { nodes_[static_cast<std::size_t>(i)]->cloc
 
 void SimCluster::slow_disk(int i, double factor) { nodes_[static_cast<std::size_t>(i)]->disk.slow_factor = factor; }
 
+void SimCluster::fill_disk(int i, bool full) {
+  NodeMachine& m = *nodes_[static_cast<std::size_t>(i)];
+  m.fs.set_capacity(full ? std::optional(m.fs.used_bytes() + m.rng.below(kRoomBytes)) : std::nullopt);
+  m.engine.set_disk_full(full);
+}
+
 SimFileSystem& SimCluster::files(int i) { return nodes_[static_cast<std::size_t>(i)]->fs; }
 
 void SimCluster::wipe_node(int i) {
@@ -347,7 +405,9 @@ void SimCluster::heal() {
   network_.options().reorder = 0;
   for (int i = 0; i < nodes(); ++i) {
     slow_disk(i, 1);
-    start_node(i);
+    fill_disk(i, false);
+    expect_death(i, false);
+    if (!halted(i)) start_node(i);  // who repairs it does that
   }
   for (int i = 0; i < proxies(); ++i) start_proxy(i);
 }

@@ -19,7 +19,10 @@
 
 namespace meridian {
 class SimFileSystem;
+namespace api {
+class ClusterState;
 }
+}  // namespace meridian
 
 namespace meridian::sim {
 
@@ -40,7 +43,13 @@ class SimCluster {
   // Forms the cluster; false, with why, if that takes too long.
   bool form(std::string* why);
 
+  // Machines with a node on them: the members of the cluster, and spare ones, empty or removed.
   int nodes() const;
+  // Those whom the topology names, by what the leader, else the best informed node says.
+  std::vector<int> members() const;
+  // Up, empty, and of no cluster.
+  std::vector<int> free_nodes() const;
+  const std::string& node_region(int i) const;
   int proxies() const;
   Address node_address(int i) const;
   Address proxy_address(int i) const;
@@ -62,6 +71,10 @@ class SimCluster {
   void slow_disk(int i, double factor);  // 1: healthy
   // The node's disk, to damage it.
   SimFileSystem& files(int i);
+  // What happens to the disk next ends the process, rightly. halted(): it did, and nobody started it again.
+  void expect_death(int i, bool expected);
+  bool halted(int i) const;
+  void fill_disk(int i, bool full);
   // As a machine with a new disk. Requires: the node is down.
   void wipe_node(int i);
   // Which node believes that it leads, in the highest term.
@@ -73,11 +86,11 @@ class SimCluster {
 
   // Everything is up and connected, disks are fast.
   void heal();
-  // All nodes have applied the same and hold the same bytes.
+  // All members have applied the same and hold the same bytes, and no change of the members is under way.
   bool converged(std::string* why) const;
   // Each node's view of its log, one a line, for a failure's report.
   std::string describe() const;
-  // Every stored version of a key on a node.
+  // Every stored version of a key on a node's machine.
   std::vector<std::pair<std::uint64_t, check::Value>> stored(int node, const std::string& key) const;
   // A node stopped by itself although no fault gave it a reason.
   const std::string& died() const { return died_; }
@@ -85,6 +98,7 @@ class SimCluster {
  private:
   struct NodeMachine;
   struct ProxyMachine;
+  std::shared_ptr<const api::ClusterState> topology() const;
   std::unique_ptr<SimClient> make_client(const std::string& name, int region);
 
   SimWorld& world_;

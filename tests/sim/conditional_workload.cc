@@ -40,7 +40,6 @@ class ConditionalWorkload final : public WorkloadBase {
   }
 
   std::vector<std::string> listed_keys() const override { return keys_; }
-  std::string judge(const check::History& history) const override;
 
  private:
   struct Seen {
@@ -79,8 +78,10 @@ class ConditionalWorkload final : public WorkloadBase {
   std::map<std::pair<std::uint64_t, std::string>, Seen> seen_;  // by session and key
 };
 
+}  // namespace
+
 // Also of values written by calls whose outcome is unknown: they are stored or not, but where they are they fit.
-std::string ConditionalWorkload::judge(const check::History& history) const {
+std::string judge_conditional(const check::History& history) {
   std::map<std::string, std::string> successors;  // by key and name, of the acknowledged
   for (const Event& e : history.events) {
     if (e.key.empty() || e.key[0] != kPrefix || e.type != EventType::kOk) continue;
@@ -95,7 +96,8 @@ std::string ConditionalWorkload::judge(const check::History& history) const {
       std::set<std::string> names{before};
       for (const auto& [version, value] : stored) {
         if (!value || replaced_name(*value) != before) {
-          return fmt::format("conditional: {} holds {} (version {}) after {}", e.key, check::describe(value), version, before);
+          return fmt::format("conditional: {} holds {} (version {}) after {}", e.key, check::describe(value), version,
+                             before);
         }
         names.insert(before = own_name(*value));
       }
@@ -108,8 +110,6 @@ std::string ConditionalWorkload::judge(const check::History& history) const {
   }
   return {};
 }
-
-}  // namespace
 
 std::unique_ptr<Workload> make_conditional_workload(const WorkloadDeps& deps) {
   return std::make_unique<ConditionalWorkload>(deps);

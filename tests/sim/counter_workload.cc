@@ -18,7 +18,7 @@ constexpr std::uint64_t kLargest = 5;
 class CounterWorkload final : public WorkloadBase {
  public:
   explicit CounterWorkload(const WorkloadDeps& deps) : WorkloadBase(deps) {
-    for (int i = 0; i < (deps.options.keys + 1) / 2; ++i) keys_.push_back(fmt::format("n{:02}", i));
+    for (int i = 0; i < deps.options.keys + 1; ++i) keys_.push_back(fmt::format("n{:02}", i));
   }
 
   Task<> operate(Slot& slot) override {

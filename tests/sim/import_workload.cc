@@ -37,8 +37,6 @@ class ImportWorkload final : public WorkloadBase {
     return keys;
   }
 
-  std::string judge(const check::History& history) const override;
-
  private:
   Task<> load(Slot& slot) {
     // Files are loaded by several at once, and not in the order of their keys.
@@ -69,7 +67,9 @@ class ImportWorkload final : public WorkloadBase {
   std::vector<std::string> loaded_;
 };
 
-std::string ImportWorkload::judge(const check::History& history) const {
+}  // namespace
+
+std::string judge_import(const check::History& history) {
   std::map<std::uint64_t, const Event*> open;               // by process
   std::vector<std::pair<const Event*, EventType>> batches;  // and how they ended
   const Event* last = nullptr;
@@ -109,8 +109,6 @@ std::string ImportWorkload::judge(const check::History& history) const {
   }
   return {};
 }
-
-}  // namespace
 
 std::unique_ptr<Workload> make_import_workload(const WorkloadDeps& deps) {
   return std::make_unique<ImportWorkload>(deps);

@@ -1,6 +1,7 @@
 // meridian-sim: whole clusters of production code under virtual time and faults, from a seed.
 // Exit codes: 0 all passed (with --expect-failure: some seed failed), 1 not so, 2 usage.
 #include <cstdio>
+#include <ctime>
 #include <fstream>
 #include <map>
 #include <string>
@@ -46,12 +47,21 @@ void print_counts(const char* what, const std::map<std::string, std::uint64_t>& 
   std::printf("%s:%s\n", what, line.empty() ? " none" : line.c_str());
 }
 
+// By the processor's time, for there is one thread, and it never waits. The judges' time is part of it.
+void print_speed(const RunResult& result, double cpu_s) {
+  std::printf("speed: %.1f times real time, %.1f operations per virtual second\n",
+              static_cast<double>(result.virtual_us) / 1e6 / cpu_s,
+              static_cast<double>(result.answered) * 1e6 / static_cast<double>(result.working_us));
+}
+
 bool run_seed(const Arguments& arguments, const Scenario& scenario, std::uint64_t seed, bool full) {
   RunOptions options = scenario.draw(seed);
   options.bug = arguments.bug;
   options.print_log = arguments.print_log;
   if (full) std::printf("%s\n", options.to_string().c_str());
+  const std::clock_t began = std::clock();
   RunResult result = run(options);
+  const double cpu_s = static_cast<double>(std::clock() - began) / CLOCKS_PER_SEC;
   if (result.ok() && arguments.twice) {
     const RunResult again = run(options);
     if (again.hash != result.hash || again.failure != result.failure) {
@@ -82,6 +92,7 @@ bool run_seed(const Arguments& arguments, const Scenario& scenario, std::uint64_
       static_cast<double>(result.virtual_us) / 1e6,
       arguments.bug.empty() ? "" : fmt::format(", bug fired {} times", result.bug_hits).c_str());
   if (full) {
+    print_speed(result, cpu_s);
     print_counts("faults", result.kinds);
     print_counts("probes", result.probes);
     print_counts("buggified", result.buggified);

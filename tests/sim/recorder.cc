@@ -68,7 +68,8 @@ void Recorder::unknown(Slot& slot, Event event, const std::string& error) {
   complete(slot, std::move(event));
 }
 
-void Recorder::listed(const std::string& key, std::vector<std::pair<std::uint64_t, check::Value>> stored) {
+void Recorder::listed(const std::string& key, std::uint64_t node,
+                      std::vector<std::pair<std::uint64_t, check::Value>> stored) {
   Event event;
   event.time_us = world_.now();
   event.process = UINT64_MAX;
@@ -76,6 +77,7 @@ void Recorder::listed(const std::string& key, std::vector<std::pair<std::uint64_
   event.key = key;
   history_.add(event);
   event.type = EventType::kOk;
+  event.node = node;
   event.stored = std::move(stored);
   history_.add(std::move(event));
 }

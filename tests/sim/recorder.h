@@ -29,8 +29,8 @@ class Recorder {
   void ok(Slot& slot, check::Event event);
   void failed(Slot& slot, check::Event event, const std::string& error);
   void unknown(Slot& slot, check::Event event, const std::string& error);
-  // Every stored version of a key.
-  void listed(const std::string& key, std::vector<std::pair<std::uint64_t, check::Value>> stored);
+  // Every stored version of a key on a node.
+  void listed(const std::string& key, std::uint64_t node, std::vector<std::pair<std::uint64_t, check::Value>> stored);
 
   // A mistake that no history shows: a repeated request answered differently, a damaged value.
   void violated(std::string what);

@@ -74,6 +74,7 @@ class Run {
     std::string why;
     if (!cluster_.form(&why)) return failed("the cluster was not formed: " + why);
     workloads_.start();
+    const std::int64_t began = world_.now();
     if (options_.kinds.empty()) {
       faults_.set_buggify(false);
     } else {
@@ -103,9 +104,10 @@ class Run {
     if (!world_.run_until([&] { return workloads_.idle(); }, world_.now() + kIdleUs)) {
       return failed("an operation never ended");
     }
+    result_.working_us = world_.now() - began;
     if (!broken()) converge();
     failed(workloads_.violation());
-    failed(workloads_.judge(result_.history));
+    failed(judge(result_.history));
   }
 
   void converge() {

@@ -17,6 +17,7 @@ struct RunResult {
   std::uint64_t hash = 0;
   std::uint64_t answered = 0, unknown = 0, events = 0, messages = 0, faults = 0;
   std::int64_t virtual_us = 0;
+  std::int64_t working_us = 0;  // of those, while clients worked
   std::uint64_t bug_hits = 0;
   std::map<std::string, std::uint64_t> kinds, probes, buggified;
   std::vector<std::string> last_events;  // of a failed run

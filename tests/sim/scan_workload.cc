@@ -46,8 +46,6 @@ class ScanWorkload final : public WorkloadBase {
     return keys;
   }
 
-  std::string judge(const check::History& history) const override;
-
  private:
   Task<> write(Slot& slot, std::string key) {
     Event event{.key = std::move(key)};
@@ -120,8 +118,10 @@ class ScanWorkload final : public WorkloadBase {
   std::uint64_t last_ = 0;  // a timestamp that was read as of
 };
 
+}  // namespace
+
 // Of a batch, be its outcome known or not, a scan that shows one write shows them all, or what came later.
-std::string ScanWorkload::judge(const check::History& history) const {
+std::string judge_scan(const check::History& history) {
   std::map<std::string, const Event*> batches;  // by each value written
   for (const Event& e : history.events) {
     if (e.f == Function::kBatch && e.type == EventType::kInvoke && e.values.begin()->first[0] == kPrefix) {
@@ -146,8 +146,6 @@ std::string ScanWorkload::judge(const check::History& history) const {
   }
   return {};
 }
-
-}  // namespace
 
 std::unique_ptr<Workload> make_scan_workload(const WorkloadDeps& deps) { return std::make_unique<ScanWorkload>(deps); }
 

@@ -49,6 +49,7 @@ Result<Scenario> Scenario::load(const std::string& path) {
   Reader reader{table, {}};
   s.name_ = table["name"].value_or(std::string("unnamed"));
   const std::pair<const char*, Bounds*> bounds[] = {{"cluster.nodes", &s.nodes_},
+                                                    {"cluster.spares", &s.spares_},
                                                     {"cluster.regions", &s.regions_},
                                                     {"cluster.proxies", &s.proxies_},
                                                     {"cluster.clients", &s.clients_},
@@ -111,6 +112,7 @@ RunOptions Scenario::draw(std::uint64_t seed) const {
   o.seed = seed;
   o.scenario = name_;
   o.nodes = nodes_.draw_int(rng);
+  o.spares = spares_.draw_int(rng);
   o.regions = regions_.draw_int(rng);
   o.proxies = proxies_.draw_int(rng);
   o.clients = clients_.draw_int(rng);
@@ -180,7 +182,7 @@ std::string RunOptions::to_string() const {
   std::string drawn;
   for (const auto& [name, weight] : workloads) drawn += fmt::format("{}{}*{:.2f}", drawn.empty() ? "" : ",", name, weight);
   return fmt::format(
-      "seed={} scenario={} bug={} nodes={} regions={} proxies={} clients={} slots={} keys={} operations={} "
+      "seed={} scenario={} bug={} nodes={} spares={} regions={} proxies={} clients={} slots={} keys={} operations={} "
       "think={}us value={}B chaos={}us loss={:.3f} duplicate={:.3f} reorder={:.3f} stragglers={}us local={}..{}us "
       "remote={}..{}us "
       "disk={}..{}us slow_factor={:.1f} wall_bound={}us rate_bound={:.4f} election={}us attempt={}us segment={}B "
@@ -188,7 +190,7 @@ std::string RunOptions::to_string() const {
       "fault_mean={}us down={}us pause={}us "
       "cut={}us "
       "slow={}us kinds={} workloads={}",
-      seed, scenario, bug.empty() ? "none" : bug, nodes, regions, proxies, clients, slots, keys, operations, think_us,
+      seed, scenario, bug.empty() ? "none" : bug, nodes, spares, regions, proxies, clients, slots, keys, operations, think_us,
       value_bytes, chaos_us, network.loss, network.duplicate, network.reorder, network.straggler_max_us,
       network.local_min_us, network.local_max_us, remote_min_us, remote_max_us, disk.min_us, disk.max_us, slow_factor,
       clocks.wall_bound_us, clocks.rate_bound, election_us, attempt_us, segment_bytes, trim_bytes, keep_log_bytes,

@@ -19,7 +19,7 @@ struct RunOptions {
   std::string bug;                      // a deliberate one; empty: none
   LogLevel print_log = LogLevel::kOff;  // of the nodes, to standard error
 
-  int nodes = 3, regions = 1, proxies = 1, clients = 1, slots = 1, keys = 1;
+  int nodes = 3, spares = 0, regions = 1, proxies = 1, clients = 1, slots = 1, keys = 1;
   std::uint64_t operations = 1000;  // answered ok before the run may end
   std::vector<std::pair<std::string, double>> workloads{{"register", 1.0}};  // and how often each is drawn
   std::int64_t think_us = 0;
@@ -67,7 +67,7 @@ class Scenario {
 
   std::string name_;
   double minutes_ = 0;
-  Bounds nodes_, regions_, proxies_, clients_, slots_, keys_, operations_, think_ms_, value_bytes_, chaos_s_;
+  Bounds nodes_, spares_, regions_, proxies_, clients_, slots_, keys_, operations_, think_ms_, value_bytes_, chaos_s_;
   Bounds loss_, duplicate_, reorder_, straggler_ms_, local_ms_, remote_ms_, sync_ms_, slow_factor_, wall_bound_ms_,
       rate_bound_;
   Bounds election_ms_, attempt_ms_;

@@ -2,6 +2,7 @@
 
 #include <utility>
 
+#include "tests/checkers/checkers.h"
 #include "tests/sim/workloads.h"
 
 namespace meridian::sim {
@@ -34,6 +35,14 @@ std::unique_ptr<Workload> make_workload(std::string_view name, const WorkloadDep
     if (known == name) return make(deps);
   }
   return nullptr;
+}
+
+std::string judge(const check::History& history) {
+  if (check::Finding finding = check::check_all(history); !finding.ok()) return std::move(finding.explanation);
+  for (const auto judge_one : {judge_conditional, judge_scan, judge_import}) {
+    if (std::string wrong = judge_one(history); !wrong.empty()) return wrong;
+  }
+  return {};
 }
 
 }  // namespace meridian::sim

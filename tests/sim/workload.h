@@ -44,13 +44,15 @@ class Workload {
   // Of these keys every stored version is to be listed at the end. Only keys all of whose writes were recorded
   // as such (write, cas, remove, batch).
   virtual std::vector<std::string> listed_keys() const { return {}; }
-  // What no checker of histories knows; empty: nothing wrong. A function of the history alone.
-  virtual std::string judge(const check::History&) const { return {}; }
 };
 
 // All there are, in order.
 const std::vector<std::string>& workload_names();
 // null: there is none of that name.
 std::unique_ptr<Workload> make_workload(std::string_view name, const WorkloadDeps& deps);
+
+// By every checker, and by what the workloads promise besides. A function of the history alone. Empty: nothing is
+// wrong.
+std::string judge(const check::History& history);
 
 }  // namespace meridian::sim

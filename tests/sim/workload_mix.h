@@ -1,5 +1,5 @@
 // The workloads of a run, side by side: so many slots, each of which does one operation after the other, of whatever
-// workload it draws; then their last reads; then the verdict over the one history.
+// workload it draws; then their last reads; in one history.
 #pragma once
 
 #include <cstdint>
@@ -29,8 +29,6 @@ class WorkloadMix {
   std::uint64_t unknown() const { return recorder_.unknown(); }
   // What was seen to be wrong while it ran; empty: nothing.
   const std::string& violation() const { return recorder_.violation(); }
-  // By every checker, and by what the workloads know besides. Empty: nothing is wrong.
-  std::string judge(const check::History& history) const;
 
  private:
   struct Entry {
