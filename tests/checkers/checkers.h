@@ -17,6 +17,8 @@ struct Checker {
   bool (*applies)(const std::vector<Operation>& operations);
   // max_steps bounds a search; the verdict is then kTimeout, which is no pass.
   Finding (*check)(const std::vector<Operation>& operations, std::uint64_t max_steps);
+  // Of a part of a history. What can only come from operations that were left out is no violation here.
+  Finding (*check_part)(const std::vector<Operation>& operations, std::uint64_t max_steps);
 };
 
 constexpr std::uint64_t kMaxSteps = 20'000'000;
@@ -34,10 +36,5 @@ std::vector<Judgement> judge(const std::vector<Operation>& operations, std::uint
 
 // The first thing that is wrong; a malformed history is.
 Finding check_all(const History& history, std::uint64_t max_steps = kMaxSteps);
-
-// Leaves operations out for as long as the checker finds the same anomaly: what is left is easier to understand.
-// `budget` bounds the operations judged in all; what is left when it is spent still fails.
-std::vector<Operation> shrink(const Checker& checker, const std::vector<Operation>& operations, const Finding& finding,
-                              std::uint64_t budget = 3'000'000);
 
 }  // namespace meridian::check

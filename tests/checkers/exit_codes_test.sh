@@ -28,3 +28,21 @@ expect 2 "$check" --no-such-flag
 expect 0 "$check" --help
 expect 0 "$check" "$dir/good.jsonl" --to-edn "$dir/good.edn"
 grep -q ':type :ok, :f :read' "$dir/good.edn" || { echo "no EDN"; exit 1; }
+expect 0 "$check" "$dir/good.jsonl" --checker linearizability
+grep -q 'hold: linearizability$' "$dir/out" || { echo "more than one checker"; exit 1; }
+expect 2 "$check" "$dir/good.jsonl" --checker guesswork
+expect 1 "$check" "$dir/bad.jsonl" --max-steps 1
+expect 1 "$check" "$dir/bad.jsonl" -o json --html "$dir/bad.html"
+python3 - "$dir/out" "$dir/bad.html" <<'PYTHON' || { echo "bad JSON or page"; exit 1; }
+import json, re, sys
+import xml.etree.ElementTree as xml
+judged = json.load(open(sys.argv[1]))
+bad = {each["checker"]: each for each in judged["checkers"] if each["verdict"] == "violated"}
+assert not judged["holds"] and bad["linearizability"]["anomaly"] == "not-linearizable", judged
+assert len(bad["linearizability"]["failing"]) == 2, judged
+page = open(sys.argv[2]).read()
+bars = xml.fromstring(re.search("<svg.*</svg>", page, re.S).group()).findall("./g/rect")
+assert len(bars) == 2, page
+PYTHON
+expect 0 "$check" "$dir/good.jsonl" --to-edn "$dir/good.edn" --key other
+[ ! -s "$dir/good.edn" ] || { echo "another key's events"; exit 1; }

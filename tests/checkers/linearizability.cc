@@ -468,10 +468,11 @@ Finding check_origins(const std::string& name, const KeyHistory& key) {
     if (!op.reads_only()) written.insert(op.after);
   }
   for (const RegisterOp& op : key.ops) {
-    if (op.kind != Kind::kRead || written.contains(op.before)) continue;
+    const bool found = op.kind == Kind::kRead || (op.kind == Kind::kCas && !op.endless());
+    if (!found || written.contains(op.before)) continue;
     return violation(
         "phantom-value",
-        fmt::format("key {}: {} was read but never written, or only by what failed:", name, key.name(op.before)),
+        fmt::format("key {}: {} was found but never written, or only by what failed:", name, key.name(op.before)),
         {op.source});
   }
   return {};

@@ -5,7 +5,7 @@
 // at any time after its call, or never; one that failed never does, except that a compare-and-set which failed on its
 // condition has seen a value that was not the expected one. Reads of any replica are left out.
 //
-//   phantom-value      a value was read that nobody wrote, or only what failed
+//   phantom-value      a value was found that nobody wrote, or only what failed
 //   not-linearizable   no order of the operations explains what was read
 // Written values should be unique: the search is then fast. Repeated ones are handled, more slowly.
 #pragma once

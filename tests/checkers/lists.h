@@ -17,8 +17,9 @@ namespace meridian::check {
 
 class ListHistory {
  public:
-  // The operations must outlive this.
-  explicit ListHistory(const std::vector<Operation>& operations);
+  // The operations must outlive this. Of a part of a history, elements that nobody appended are those of
+  // transactions that were left out.
+  explicit ListHistory(const std::vector<Operation>& operations, bool part = false);
 
   // What is wrong whatever the order of the transactions:
   //   duplicate-appends    an element is appended twice, so nothing can be inferred
@@ -82,6 +83,7 @@ class ListHistory {
   int unseen_after_read(const Key& key) const { return static_cast<int>(transactions_.size()) + 2 * key.number; }
   int unseen_after_write(const Key& key) const { return unseen_after_read(key) + 1; }
 
+  const bool part_;
   std::vector<const Operation*> committed_;  // ok
   std::vector<const Operation*> transactions_;
   std::unordered_map<std::string, Key> keys_;

@@ -10,6 +10,7 @@
 #include "tests/checkers/checkers.h"
 #include "tests/checkers/drawing.h"
 #include "tests/checkers/history_edn.h"
+#include "tests/checkers/shrink.h"
 
 namespace {
 
@@ -26,9 +27,8 @@ struct Options {
 
 struct Result {
   const Checker* checker;
-  Finding finding;                 // of the whole
-  std::vector<Operation> failing;  // a part that still fails, if it does
-  Finding part;                    // of that part
+  Finding finding;  // of the whole
+  Shrunk part;      // that still fails, if it does
 };
 
 std::string_view verdict_name(Verdict verdict) {
@@ -43,9 +43,7 @@ std::string_view verdict_name(Verdict verdict) {
 Result judge_by(const Checker& checker, const std::vector<Operation>& operations, const Options& options) {
   Result result{&checker, checker.check(operations, options.max_steps)};
   if (result.finding.verdict != Verdict::kViolation) return result;
-  result.failing = operations;
-  if (options.shrink) result.failing = shrink(checker, operations, result.finding);
-  result.part = checker.check(result.failing, options.max_steps);
+  result.part = options.shrink ? shrink(checker, operations, result.finding) : Shrunk{operations, result.finding};
   return result;
 }
 
@@ -58,10 +56,13 @@ void print_text(const std::vector<Result>& results, std::size_t operations) {
     }
     fmt::print("{}: {}{}\n{}\n", r.checker->name, r.finding.verdict == Verdict::kTimeout ? "NO VERDICT" : "VIOLATED",
                r.finding.anomaly.empty() ? "" : " (" + r.finding.anomaly + ")", r.finding.explanation);
-    if (r.failing.empty() || r.failing.size() == operations) continue;
-    fmt::print("{} of the {} operations suffice:\n", r.failing.size(), operations);
-    for (const Operation& o : r.failing) fmt::print("  {}\n", describe(o));
-    fmt::print("Of these alone:\n{}\n", r.part.explanation);
+    const std::size_t left = r.part.operations.size();
+    if (left == 0 || left == operations) continue;
+    fmt::print("{} of the {} operations suffice:\n", left, operations);
+    for (const Operation& o : r.part.operations) fmt::print("  {}\n", describe(o));
+    if (r.part.finding.explanation != r.finding.explanation) {
+      fmt::print("Of these alone:\n{}\n", r.part.finding.explanation);
+    }
   }
   if (results.empty()) fmt::print("{} operations, and nothing to judge\n", operations);
   if (!held.empty()) fmt::print("{} operations hold: {}\n", operations, held);
@@ -89,7 +90,7 @@ void print_json(const std::vector<Result>& results, std::size_t operations, bool
         cycle.push_back({{"from", reason.from}, {"to", reason.to}, {"kind", reason.kind}, {"why", reason.why}});
       }
       o["cycle"] = std::move(cycle);
-      o["failing"] = to_json(r.failing);
+      o["failing"] = to_json(r.part.operations);
     }
     checkers.push_back(std::move(o));
   }
@@ -149,12 +150,10 @@ int run(const Options& options) {
   if (!options.html.empty()) {
     const std::string title =
         holds ? options.path + " holds" : fmt::format("{}: {}", options.path, bad->finding.anomaly);
-    const bool part = !holds && !bad->failing.empty();
+    const bool part = !holds && !bad->part.operations.empty();
     const Finding none;
-    const std::string page = draw(title, part ? bad->failing : operations,
-                                  part    ? bad->part
-                                  : holds ? none
-                                          : bad->finding);
+    const std::string page = part ? draw(title, bad->part.operations, bad->part.finding)
+                                  : draw(title, operations, holds ? none : bad->finding);
     if (!write_file(options.html, page)) return kUsage;
   }
   return holds ? kHolds : kViolated;

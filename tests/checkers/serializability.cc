@@ -40,7 +40,7 @@ bool knows_time(EdgeKind kind) { return kind == EdgeKind::kProcess || kind == Ed
 class SerializabilityChecker {
  public:
   SerializabilityChecker(const std::vector<Operation>& operations, const SerializabilityOptions& options)
-      : options_(options), lists_(operations), graph_(lists_.nodes()) {}
+      : options_(options), lists_(operations, options.part), graph_(lists_.nodes()) {}
 
   Finding run() {
     if (Finding f = lists_.check_reads(); !f.ok()) return f;

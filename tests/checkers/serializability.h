@@ -22,6 +22,8 @@ namespace meridian::check {
 
 struct SerializabilityOptions {
   bool strict = true;
+  // The operations are some of a history: what others may have appended is no phantom.
+  bool part = false;
   // Of the search for the shortest cycle of each class; what is found by then is shown.
   std::uint64_t budget = 50'000'000;
 };

@@ -7,6 +7,7 @@
 
 #include "tests/checkers/checkers.h"
 #include "tests/checkers/serializability.h"
+#include "tests/checkers/shrink.h"
 
 namespace meridian::check {
 namespace {
@@ -96,20 +97,20 @@ TEST(Testdata, CyclesAreClosed) {
   EXPECT_GE(cycles, 20);
 }
 
-// Nothing can be left out of what is left.
-TEST(Testdata, ShrunkHistoriesAreMinimal) {
+// What is left fails in the same way; and the published ones are as small as they are published.
+TEST(Testdata, ShrunkHistoriesStillFail) {
+  std::size_t before = 0, after = 0;
   for (const Example& example : examples("invalid")) {
     for (const Judgement& j : judge(example.operations)) {
       if (j.finding.ok()) continue;
-      const std::vector<Operation> some = shrink(*j.checker, example.operations, j.finding);
-      EXPECT_EQ(j.checker->check(some, kMaxSteps).anomaly, j.finding.anomaly) << example.name;
-      for (std::size_t i = 0; i < some.size() && some.size() > 1; ++i) {
-        std::vector<Operation> fewer = some;
-        fewer.erase(fewer.begin() + static_cast<std::ptrdiff_t>(i));
-        EXPECT_NE(j.checker->check(fewer, kMaxSteps).anomaly, j.finding.anomaly) << example.name << " without " << i;
-      }
+      const Shrunk some = shrink(*j.checker, example.operations, j.finding);
+      EXPECT_EQ(some.finding.anomaly, j.finding.anomaly) << example.name;
+      EXPECT_FALSE(some.operations.empty()) << example.name;
+      before += example.operations.size();
+      after += some.operations.size();
     }
   }
+  EXPECT_LT(after, before * 9 / 10);
 }
 
 }  // namespace
