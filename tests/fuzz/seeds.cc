@@ -269,7 +269,7 @@ void file_seeds(const std::filesystem::path& repository) {
                             "127.0.0.1:1=eu-",
                             20) +
                     "role = \"node\""));
-  std::ifstream scenario(repository / "tests/sim/scenarios/register.toml", std::ios::binary);
+  std::ifstream scenario(repository / "tests/sim/scenarios/register.txt", std::ios::binary);
   std::string text, line;  // without comments
   while (std::getline(scenario, line)) {
     if (!line.empty() && line.front() != '#') text += line.substr(0, line.find(" #")) + "\n";

@@ -117,6 +117,7 @@ SimCluster::SimCluster(SimWorld& world, const RunOptions& options)
 }
 
 SimCluster::~SimCluster() {
+  ending_ = true;
   admin_.reset();
   clients_.clear();
   for (int i = 0; i < proxies(); ++i) crash_proxy(i);
@@ -231,6 +232,26 @@ std::vector<int> SimCluster::members() const {
   return out;
 }
 
+std::uint64_t SimCluster::member_id(int i) const {
+  const auto known = topology();
+  if (known == nullptr) return 0;
+  for (const api::NodeDescriptor& node : known->nodes()) {
+    if (node.address() == node_address(i) && node.state() != api::REMOVED) return node.id();
+  }
+  return 0;
+}
+
+bool SimCluster::removed(int i) const {
+  const NodeMachine& m = *nodes_[static_cast<std::size_t>(i)];
+  return m.node != nullptr && m.node->directory().identity().initialised() && m.node->replica() == nullptr;
+}
+
+bool SimCluster::changing_members() const {
+  const auto known = topology();
+  return known != nullptr &&
+         std::ranges::any_of(known->operations(), [](const api::Operation& operation) { return !operation.done(); });
+}
+
 std::vector<int> SimCluster::free_nodes() const {
   std::vector<int> out;
   const std::vector<int> taken = members();
@@ -242,13 +263,9 @@ std::vector<int> SimCluster::free_nodes() const {
 }
 
 bool SimCluster::converged(std::string* why) const {
-  const auto known = topology();
-  if (known != nullptr) {
-    for (const api::Operation& operation : known->operations()) {
-      if (operation.done()) continue;
-      *why = fmt::format("operation {} on node {} is not finished", operation.id(), operation.node_id());
-      return false;
-    }
+  if (changing_members()) {
+    *why = "a change of the members is not finished";
+    return false;
   }
   const NodeMachine* first = nullptr;
   std::uint64_t hash = 0;
@@ -358,6 +375,7 @@ void SimCluster::crash_node(int i, bool power_loss) {
   m.node.reset();
   m.transport.reset();
   m.runtime.reset();
+  if (ending_) return;  // nobody will look at what is left, and working it out takes long
   power_loss ? m.fs.crash() : m.fs.kill();
   m.engine.crash([&m] { return m.rng.next(); });  // its memory is gone either way
 }
@@ -406,7 +424,8 @@ void SimCluster::heal() {
   for (int i = 0; i < nodes(); ++i) {
     slow_disk(i, 1);
     fill_disk(i, false);
-    expect_death(i, false);
+    files(i).fail_next_syncs(0);
+    if (node_up(i)) expect_death(i, false);
     if (!halted(i)) start_node(i);  // who repairs it does that
   }
   for (int i = 0; i < proxies(); ++i) start_proxy(i);

@@ -47,6 +47,11 @@ class SimCluster {
   int nodes() const;
   // Those whom the topology names, by what the leader, else the best informed node says.
   std::vector<int> members() const;
+  // 0: not a member.
+  std::uint64_t member_id(int i) const;
+  // It knows that it was removed from its cluster.
+  bool removed(int i) const;
+  bool changing_members() const;
   // Up, empty, and of no cluster.
   std::vector<int> free_nodes() const;
   const std::string& node_region(int i) const;
@@ -110,6 +115,7 @@ class SimCluster {
   std::unique_ptr<SimClient> admin_;
   std::uint64_t machines_ = 0;
   std::string died_;
+  bool ending_ = false;
 };
 
 }  // namespace meridian::sim

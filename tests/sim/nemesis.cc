@@ -21,21 +21,31 @@ void Nemesis::later(std::int64_t delay_us, Callback callback) {
   world_.at(world_.now() + delay_us, EventKind::kFault, nullptr, std::move(callback));
 }
 
-void Nemesis::start() { plan(); }
+void Nemesis::start() {
+  plan();
+  if (options_.spares > 0) tend_members();
+}
 
 void Nemesis::plan() {
   const double wait = -std::log(1.0 - rng_.unit()) * static_cast<double>(options_.fault_mean_us);
   later(static_cast<std::int64_t>(wait), [this] {
     if (stopped_) return;
     const std::string& kind = options_.kinds[rng_.below(options_.kinds.size())];
-    ++counts_[kind];
-    strike(kind);
+    if (strike(kind)) ++counts_[kind];
     plan();
   });
 }
 
-void Nemesis::strike(const std::string& kind) {
-  const int n = cluster_.nodes();
+bool Nemesis::strike(const std::string& kind) {
+  if (kind == "disk_full") return fill_disk();
+  if (kind == "fsync_fails") return fail_sync();
+  if (kind == "bit_flip") return flip_bit();
+  if (kind == "add_node" || kind == "remove_node" || kind == "replace_node") return change_members(kind);
+  return strike_network_or_nodes(kind), true;
+}
+
+void Nemesis::strike_network_or_nodes(const std::string& kind) {
+  const int n = static_cast<int>(cluster_.members().size());
   if (kind == "crash_one") return crash_nodes(1);
   if (kind == "crash_minority") return crash_nodes(std::max(1, (n - 1) / 2));
   if (kind == "crash_majority") return crash_nodes(n / 2 + 1);
@@ -74,12 +84,13 @@ int Nemesis::draw_leader() {
 }
 
 void Nemesis::crash_nodes(int count) {
-  std::vector<int> order;
-  for (int i = 0; i < cluster_.nodes(); ++i) order.push_back(i);
+  std::vector<int> order = cluster_.members();
   for (std::size_t i = order.size(); i > 1; --i) std::swap(order[i - 1], order[rng_.below(i)]);
   // Half of the time the leader is among them.
   const auto leader = cluster_.leader();
-  if (leader && rng_.chance(0.5)) std::swap(order[0], *std::find(order.begin(), order.end(), *leader));
+  const bool leader_too = rng_.chance(0.5);
+  const auto place = leader && leader_too ? std::find(order.begin(), order.end(), *leader) : order.end();
+  if (place != order.end()) std::swap(order[0], *place);
   // At one instant, or one after the other.
   const std::int64_t spread = rng_.chance(0.5) ? 0 : draw_us(options_.down_us) / 4;
   for (int i = 0; i < count; ++i) {
@@ -100,7 +111,7 @@ void Nemesis::crash_node(int i, double power_loss_chance, std::int64_t extra_dow
   world_.note(fmt::format("fault: node {} {}", i, power_loss ? "loses power" : "is killed"));
   cluster_.crash_node(i, power_loss);
   later(draw_us(options_.down_us) + extra_down_us, [this, i] {
-    if (cluster_.node_up(i)) return;
+    if (cluster_.node_up(i) || cluster_.halted(i)) return;
     world_.note(fmt::format("node {} starts", i));
     cluster_.start_node(i);
   });

@@ -3,7 +3,9 @@
 
 #include <cstdint>
 #include <map>
+#include <optional>
 #include <string>
+#include <vector>
 
 #include "tests/sim/cluster.h"
 
@@ -15,12 +17,32 @@ class Nemesis {
 
   void start();
   void stop() { stopped_ = true; }
+  // What the faults themselves brought to light; empty: nothing.
+  const std::string& violation() const { return not_noticed_; }
   // How often each kind happened.
   const std::map<std::string, std::uint64_t>& counts() const { return counts_; }
 
  private:
   void plan();
-  void strike(const std::string& kind);
+  // False: there was no occasion.
+  bool strike(const std::string& kind);
+  void strike_network_or_nodes(const std::string& kind);
+
+  // nemesis_disk.cc
+  bool fill_disk();
+  bool fail_sync();
+  bool flip_bit();
+
+  // nemesis_members.cc
+  bool busy_with_members() const;
+  bool change_members(const std::string& kind);
+  void add(int spare);
+  void replace(int old, std::uint64_t id, int spare);
+  client::Call admin_call();
+  void asked(const char* what, const Result<v1::NodeOperationResponse>& answer);
+  void tend_members();
+  void replace_damaged();
+
   void crash_nodes(int count);
   void crash_node(int i, double power_loss, std::int64_t extra_down_us);
   void cut(const std::string& kind);
@@ -30,7 +52,10 @@ class Nemesis {
   void power_cut();
   void transfer(bool then_deafen);
   void deafen_at_election(int old_leader, Term term, std::int64_t deadline);
-  int draw_node() { return static_cast<int>(rng_.below(static_cast<std::uint64_t>(cluster_.nodes()))); }
+  int draw_node() {
+    const std::vector<int> members = cluster_.members();
+    return members[rng_.below(members.size())];
+  }
   int draw_leader();
   std::int64_t draw_us(std::int64_t longest) { return rng_.between(std::min(options_.shortest_us, longest), longest); }
   void later(std::int64_t delay_us, Callback callback);
@@ -40,6 +65,9 @@ class Nemesis {
   const RunOptions& options_;
   Rng rng_;
   bool stopped_ = false;
+  bool asking_ = false;         // an operator's request is under way
+  std::optional<int> damaged_;  // a node whose log was spoilt, until it is replaced
+  std::string not_noticed_;
   std::map<std::string, std::uint64_t> counts_;
 };
 

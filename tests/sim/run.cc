@@ -81,9 +81,11 @@ class Run {
       nemesis_.start();
     }
     const auto enough = [&] { return workloads_.answered() >= options_.operations; };
-    const auto broken = [&] { return !workloads_.violation().empty() || !cluster_.died().empty(); };
+    const auto broken = [&] {
+      return !workloads_.violation().empty() || !cluster_.died().empty() || !nemesis_.violation().empty();
+    };
     world_.run_until([&] { return enough() || broken(); }, world_.now() + options_.chaos_us);
-    if (broken()) return failed(workloads_.violation());
+    if (broken()) return failed(workloads_.violation() + nemesis_.violation());
 
     nemesis_.stop();
     faults_.set_buggify(false);

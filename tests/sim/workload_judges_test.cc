@@ -18,7 +18,7 @@ using check::Function;
 using check::History;
 
 History calm_history(const std::string& workload) {
-  const auto scenario = Scenario::load(MERIDIAN_SIM_SCENARIOS "/calm.toml");
+  const auto scenario = Scenario::load(MERIDIAN_SIM_SCENARIOS "/calm.txt");
   EXPECT_TRUE(scenario.has_value());
   RunOptions options = scenario->draw(1);
   options.workloads = {{workload, 1}};

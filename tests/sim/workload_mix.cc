@@ -13,6 +13,7 @@ WorkloadMix::WorkloadMix(SimWorld& world, SimCluster& cluster, const RunOptions&
     weights_ += weight;
   }
   CHECK(!entries_.empty());
+  if (options.operations != UINT64_MAX) history.events.reserve(options.operations * 3);
 }
 
 Slot* WorkloadMix::new_slot(int client) {
