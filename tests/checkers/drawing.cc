@@ -12,6 +12,7 @@ namespace {
 
 constexpr int kLeft = 110, kTop = 40, kRow = 78, kBar = 26, kStep = 26, kLetter = 7;
 constexpr std::size_t kLongest = 60;
+constexpr std::size_t kMost = 1000;  // more is no picture
 
 std::string escape(std::string_view text) {
   std::string out;
@@ -168,9 +169,14 @@ class Drawing {
 
 }  // namespace
 
-std::string draw(std::string_view title, const std::vector<Operation>& operations, const Finding& finding) {
+std::string draw(std::string_view title, const std::vector<Operation>& all, const Finding& finding) {
+  const auto shown = static_cast<std::ptrdiff_t>(std::min(all.size(), kMost));
+  const std::vector<Operation> operations(all.begin(), all.begin() + shown);
   std::string out = fmt::format(kHead, escape(title));
   out += Drawing(operations, finding).svg(finding.cycle);
+  if (operations.size() < all.size()) {
+    out += fmt::format("<p>The first {} of {} operations are shown.</p>\n", operations.size(), all.size());
+  }
   out += "<pre>" + escape(finding.explanation) + "</pre>\n<pre>";
   for (const Operation& o : operations) out += escape(describe(o)) + '\n';
   return out + "</pre></body></html>\n";

@@ -1,11 +1,22 @@
 #include "tests/checkers/history.h"
 
+#include <algorithm>
 #include <unordered_map>
 
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 
 namespace meridian::check {
+
+namespace {
+
+bool same_steps(const std::vector<MicroOp>& a, const std::vector<MicroOp>& b) {
+  return std::equal(a.begin(), a.end(), b.begin(), b.end(), [](const MicroOp& x, const MicroOp& y) {
+    return x.append == y.append && x.key == y.key && x.element == y.element;
+  });
+}
+
+}  // namespace
 
 void History::add(Event event) {
   event.index = events.size();
@@ -30,7 +41,7 @@ std::optional<std::string> pair_operations(const History& history, std::vector<O
     if (operation.invoke.f != event.f) {
       return fmt::format("event {}: answers another function than event {} asked", event.index, operation.invoke.index);
     }
-    if (event.f == Function::kTxn && event.ops.size() != operation.invoke.ops.size()) {
+    if (event.f == Function::kTxn && !same_steps(event.ops, operation.invoke.ops)) {
       return fmt::format("event {}: answers another transaction than event {} asked", event.index,
                          operation.invoke.index);
     }

@@ -133,6 +133,16 @@ TEST(History, MalformedLinesAreNamed) {
   EXPECT_EQ(read_history(file, &history)->substr(0, 7), "line 2:");
 }
 
+TEST(History, AnAnswerToAnotherTransactionIsRefused) {
+  std::vector<Operation> operations;
+  for (const auto& ops :
+       {std::vector{append("x", "1")}, {append("x", "1"), read("z")}, {append("x", "2"), read("y")}}) {
+    HistoryBuilder h;
+    h.txn(1, {append("x", "1"), read("y")}).answer(1, {.type = EventType::kOk, .f = Function::kTxn, .ops = ops});
+    EXPECT_NE(pair_operations(h.history(), &operations), std::nullopt);
+  }
+}
+
 TEST(History, UnpairedEventsAreRefused) {
   std::vector<Operation> operations;
   History twice;

@@ -59,51 +59,62 @@ std::vector<int> PrecedenceGraph::components(EdgeKinds kinds) const {
   return component;
 }
 
+// Looks for what is short first: that is cheap, for it stays near its start.
 std::optional<std::vector<Edge>> PrecedenceGraph::find_cycle(EdgeKind pivot, EdgeKinds rest, std::uint64_t budget,
                                                              bool* spent) const {
   const std::vector<int> component = components(rest | bit(pivot));
-  std::vector<int> reached(nodes_, -1);  // in the search of which pivot
-  std::vector<int> came_by(nodes_, -1), distance(nodes_, 0);
-  std::optional<std::vector<Edge>> best;
-  std::uint64_t steps = 0;
-  for (int p = 0; p < static_cast<int>(edges_.size()); ++p) {
-    const Edge& start = edges_[p];
-    if (start.kind != pivot || component[start.from] < 0 || component[start.from] != component[start.to]) continue;
-    std::deque<int> queue = {start.to};
-    reached[start.to] = p;
-    distance[start.to] = 1;
-    bool arrived = false;
-    while (!queue.empty() && !arrived) {
-      const int node = queue.front();
-      queue.pop_front();
-      if (best && distance[node] + 1 >= static_cast<int>(best->size())) break;
-      for (int e = first_[node]; e < first_[node + 1] && !arrived; ++e) {
-        ++steps;
-        const Edge& edge = edges_[e];
-        if ((bit(edge.kind) & rest) == 0 || reached[edge.to] == p || component[edge.to] != component[node]) continue;
-        reached[edge.to] = p;
-        came_by[edge.to] = e;
-        distance[edge.to] = distance[node] + 1;
-        queue.push_back(edge.to);
-        arrived = edge.to == start.from;
-      }
+  if (std::all_of(component.begin(), component.end(), [](int c) { return c < 0; })) return std::nullopt;
+  for (const int longest : {2, 3, 4, 6, 10, nodes_ + 1}) {
+    std::uint64_t left = budget;
+    Search search{*this,
+                  component,
+                  rest,
+                  std::vector<int>(nodes_, -1),
+                  std::vector<int>(nodes_, -1),
+                  std::vector<int>(nodes_, 0)};
+    std::optional<std::vector<Edge>> best;
+    for (int p = 0; p < static_cast<int>(edges_.size()) && left > 0; ++p) {
+      const Edge& start = edges_[p];
+      if (start.kind != pivot || component[start.from] < 0 || component[start.from] != component[start.to]) continue;
+      auto cycle = search.around(p, best ? static_cast<int>(best->size()) - 1 : longest, &left);
+      if (cycle) best = std::move(cycle);
+      if (best && best->size() <= 2) return best;
     }
-    if (arrived) {
+    *spent |= left == 0;
+    if (best) return best;
+  }
+  return std::nullopt;
+}
+
+// A shortest path from the end of edge p back to its start, p first; with p at most so many edges.
+std::optional<std::vector<Edge>> PrecedenceGraph::Search::around(int p, int longest, std::uint64_t* left) {
+  const Edge& start = graph.edges_[p];
+  std::deque<int> queue = {start.to};
+  reached[start.to] = p;
+  distance[start.to] = 1;
+  while (!queue.empty()) {
+    const int node = queue.front();
+    queue.pop_front();
+    if (distance[node] >= longest) return std::nullopt;
+    for (int e = graph.first_[node]; e < graph.first_[node + 1]; ++e) {
+      if (*left > 0) --*left;
+      const Edge& edge = graph.edges_[e];
+      if ((bit(edge.kind) & rest) == 0 || reached[edge.to] == p || component[edge.to] != component[node]) continue;
+      reached[edge.to] = p;
+      came_by[edge.to] = e;
+      distance[edge.to] = distance[node] + 1;
+      queue.push_back(edge.to);
+      if (edge.to != start.from) continue;
       std::vector<Edge> cycle;
-      for (int node = start.from; node != start.to; node = edges_[came_by[node]].from) {
-        cycle.push_back(edges_[came_by[node]]);
+      for (int at = start.from; at != start.to; at = graph.edges_[came_by[at]].from) {
+        cycle.push_back(graph.edges_[came_by[at]]);
       }
       cycle.push_back(start);
       std::reverse(cycle.begin(), cycle.end());
-      best = std::move(cycle);
-      if (best->size() <= 2) return best;
-    }
-    if (steps > budget) {
-      *spent = true;
-      return best;
+      return cycle;
     }
   }
-  return best;
+  return std::nullopt;
 }
 
 void add_realtime(const std::vector<const Operation*>& operations, const std::vector<int>& nodes,

@@ -40,12 +40,22 @@ class PrecedenceGraph {
   void freeze();
 
   // A short cycle of one edge of the kind `pivot` and a path of edges of the kinds `rest`: the shortest, unless
-  // looking for it costs more than `budget` steps. *spent tells that it did; the cycle, if any, is one even so.
+  // looking for it costs more than a few times `budget` steps. *spent tells that it did; the cycle, if any, is one even
+  // so.
   std::optional<std::vector<Edge>> find_cycle(EdgeKind pivot, EdgeKinds rest, std::uint64_t budget, bool* spent) const;
 
   std::size_t edges() const { return edges_.size(); }
 
  private:
+  struct Search {
+    const PrecedenceGraph& graph;
+    const std::vector<int>& component;
+    EdgeKinds rest;
+    std::vector<int> reached;  // by node: from which edge it was, last
+    std::vector<int> came_by, distance;
+    std::optional<std::vector<Edge>> around(int edge, int longest, std::uint64_t* left);
+  };
+
   // By node: its strongly connected component, or -1 if that is the node alone.
   std::vector<int> components(EdgeKinds kinds) const;
 

@@ -17,6 +17,6 @@ struct Shrunk {
 // and not because something that would explain it is missing: a write goes only with all who found its value, a removal
 // only with all who found nothing, and so on. `budget` bounds the operations judged in all.
 Shrunk shrink(const Checker& checker, const std::vector<Operation>& operations, const Finding& finding,
-              std::uint64_t budget = 3'000'000);
+              std::uint64_t budget = 1'500'000);
 
 }  // namespace meridian::check
