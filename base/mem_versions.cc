@@ -41,14 +41,15 @@ void VersionedMap::add(Chains::iterator at, Version version) {
   } else {
     chain.push_back(std::move(version));
   }
-  if (chain.size() > 1 || !chain.back().value) dirty_.insert(at->first);
+  // One of several versions has been noted already, and stays so until a flush leaves one.
+  if (chain.size() == 2 || !chain.back().value) dirty_.insert(at->first);
 }
 
 void VersionedMap::add(std::string_view key, std::optional<std::string> value) {
-  auto at = chains_.find(key);
-  if (at == chains_.end()) {
+  auto at = chains_.lower_bound(key);
+  if (at == chains_.end() || at->first != key) {
     if (!value) return;
-    at = chains_.emplace(std::string(key), Chain()).first;
+    at = chains_.emplace_hint(at, std::string(key), Chain());
     bytes_ += key.size();
   }
   add(at, {last_, false, std::move(value)});

@@ -23,9 +23,9 @@ class SessionWorkload final : public WorkloadBase {
     std::uint64_t& newest = newest_[slot.session];
     std::string key = keys_[slot.rng.below(keys_.size())];
     const std::uint64_t kind = slot.rng.below(100);
-    if (kind < 30) return write(slot, std::move(key), newest);
-    if (kind < 45) return probe(slot, std::move(key), newest);
-    if (kind < 60 || newest == 0) return read_newest(slot, std::move(key), newest);
+    if (kind < 45) return write(slot, std::move(key), newest);
+    if (kind < 55) return probe(slot, std::move(key), newest);
+    if (kind < 70 || newest == 0) return read_newest(slot, std::move(key), newest);
     return read_as_of(slot, std::move(key), newest);
   }
 
