@@ -80,6 +80,23 @@ TEST(RaftCore, ASingleVoterLeadsAtOnceAndCommitsOnlyWhatIsDurable) {
   EXPECT_EQ(s.take().reads.at(0).index, LogIndex(1));
 }
 
+// S6. The stored commit index is a hint: what the data has applied was committed, and a log that was discarded may end
+// before the hint.
+TEST(RaftCore, TheCommitIndexAtAStartCoversWhatIsAppliedAndNoMoreThanTheLog) {
+  InitialState initial;
+  initial.fresh = false;
+  initial.membership.voters = {ReplicaId(1), ReplicaId(2), ReplicaId(3)};
+  initial.base = {LogIndex(3), Term(1), {}};
+  for (const std::uint64_t index : {4, 5, 6}) initial.entries.push_back({LogIndex(index), Term(1)});
+  initial.applied = LogIndex(5);
+  initial.hard_state = {Term(1), ReplicaId(), LogIndex(4)};
+  Options o;
+  o.id = ReplicaId(1);
+  EXPECT_EQ(Core(o, initial, MonoTime(1)).commit_index(), LogIndex(5));
+  initial.hard_state.commit = LogIndex(9);
+  EXPECT_EQ(Core(o, initial, MonoTime(1)).commit_index(), LogIndex(6));
+}
+
 TEST(RaftCore, ManyProposalsLeaveInOneWriteAndOneMessagePerFollower) {
   Single s;
   s.lead();

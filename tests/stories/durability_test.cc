@@ -1,0 +1,180 @@
+// What is acknowledged is there: through power failures, torn snapshots, damaged logs and disks that fail.
+#include <fmt/format.h>
+#include <gmock/gmock.h>
+
+#include "shard/log/format.h"
+#include "tests/sim/sim_file.h"
+#include "tests/stories/bed.h"
+
+namespace meridian::stories {
+namespace {
+
+using testing::HasSubstr;
+
+// Clients write until the power fails everywhere at once, again and again. How many acknowledged writes are gone.
+int lost_to_power_failures(RunOptions options, const std::string& bug) {
+  Bed bed(options, bug);
+  sim::Rng rng = bed.world.rng("story");
+  std::map<std::string, std::string> acknowledged;
+  for (int round = 0; round < 8; ++round) {
+    Writers writers(bed, fmt::format("r{}", round));
+    bed.world.run_for(rng.between(std::int64_t{50'000}, std::int64_t{300'000}));
+    bed.crash_all(true);
+    writers.stop();
+    bed.start_all();
+    EXPECT_TRUE(bed.run_until([&] { return writers.idle(); }));
+    acknowledged.insert(writers.acknowledged().begin(), writers.acknowledged().end());
+  }
+  EXPECT_GT(acknowledged.size(), 100u);
+  int lost = 0;
+  for (const auto& [key, value] : acknowledged) {
+    const auto read = bed.get(key);
+    if (!read || read->value != value) ++lost;
+  }
+  EXPECT_EQ(bed.cluster.died(), "");
+  return lost;
+}
+
+TEST(Durability, PowerLossOfAllNodesAtOnceLosesNoAcknowledgedWrite) {
+  for (std::uint64_t seed = 1; seed <= 3; ++seed) EXPECT_EQ(lost_to_power_failures(quiet_cluster(3, seed), ""), 0);
+}
+
+TEST(Durability, AGroupOfOneAcknowledgesOnlyWhatIsDurable) {
+  for (std::uint64_t seed = 1; seed <= 3; ++seed) EXPECT_EQ(lost_to_power_failures(quiet_cluster(1, seed), ""), 0);
+}
+
+// Data is flushed long after it is applied, the log is trimmed all the time: what a restart needs is still there.
+TEST(Durability, TheLogIsCutOnlyBelowWhatAFlushMadeDurable) {
+  RunOptions options = quiet_cluster(3);
+  options.trim_bytes = 512;
+  options.keep_log_bytes = 0;
+  options.flush_bytes = 16 << 10;
+  options.segment_bytes = 8 << 10;
+  EXPECT_EQ(lost_to_power_failures(options, ""), 0);
+}
+
+// Nothing is flushed, so after a power failure the data is older than the log: a read that came before its entries are
+// applied again would miss writes that were acknowledged.
+TEST(Durability, ARestartOfAllAnswersNoReadBeforeTheLogIsReplayed) {
+  Bed bed(quiet_cluster(3));
+  for (int round = 0; round < 20; ++round) {
+    const std::string value = fmt::format("v{}", round);
+    ASSERT_TRUE(bed.put("key", value));
+    bed.crash_all(true);
+    bed.start_all();
+    int answered = 0;
+    for (int n = 0; n < 40; ++n) {
+      bed.start_get(n % 2, "key", [&](const Result<Bed::Answer>& read) {
+        ++answered;
+        if (read) EXPECT_EQ(read->value, value);
+      });
+      bed.world.run_for(25'000);
+    }
+    ASSERT_TRUE(bed.run_until([&] { return answered == 40; }));
+  }
+}
+
+void crash_while_installing(const std::string& point, std::uint64_t seed) {
+  RunOptions options = quiet_cluster(3, seed);
+  options.trim_bytes = options.keep_log_bytes = options.flush_bytes = 2 << 10;
+  Bed bed(options);
+  const int victim = bed.a_follower();
+  ASSERT_TRUE(bed.put("before", "v"));
+  bed.cluster.crash_node(victim, true);
+  Writers writers(bed, "while-away");
+  bed.world.run_for(2'000'000);  // the others have trimmed what it needs
+  writers.stop();
+  int passed = 0;
+  bed.faults.script(point, [&] {
+    if (++passed > 1) return;
+    bed.world.at(bed.world.now(), sim::EventKind::kFault, nullptr, [&] { bed.cluster.crash_node(victim, true); });
+  });
+  bed.cluster.start_node(victim);
+  ASSERT_TRUE(bed.run_until([&] { return passed == 1 && !bed.cluster.node_up(victim); })) << "no snapshot came";
+  bed.cluster.start_node(victim);
+  bed.expect_convergence();
+  bed.expect_stored(writers.acknowledged());
+  EXPECT_EQ(bed.cluster.died(), "");
+}
+
+TEST(Durability, ACrashBetweenInstallingASnapshotAndCuttingTheLogLosesNothing) {
+  for (std::uint64_t seed = 1; seed <= 6; ++seed) crash_while_installing("snapshot.before_log_reset", seed);
+}
+
+TEST(Durability, ACrashBeforeASnapshotIsIngestedLosesNothing) {
+  for (std::uint64_t seed = 1; seed <= 3; ++seed) crash_while_installing("snapshot.before_ingest", seed);
+}
+
+// 0 and 1 have acknowledged what 2 never got; then 1 is down, and 0's log is damaged below what it had synced. Cut
+// short, it would lead with 2's vote and erase. It does not start, nobody leads, and nothing is lost when 1 is back.
+TEST(Durability, ACorruptedMinorityReplicaCannotLeadAndErase) {
+  Bed bed(quiet_cluster(3));
+  const int damaged = bed.await_leader(), witness = (damaged + 1) % 3, behind = (damaged + 2) % 3;
+  ASSERT_TRUE(bed.put("first", "v"));
+  bed.world.run_for(1'000'000);
+  bed.cluster.crash_node(behind, false);
+  std::map<std::string, std::string> acknowledged;
+  for (int i = 0; i < 20; ++i) {
+    const std::string key = fmt::format("k{}", i), value = "v" + key;
+    ASSERT_TRUE(bed.put(key, value));
+    acknowledged[key] = value;
+  }
+  bed.world.run_for(1'000'000);  // the last sync is recorded
+  bed.cluster.crash_node(damaged, false);
+  bed.cluster.crash_node(witness, false);
+  SimFileSystem& files = bed.cluster.files(damaged);
+  const std::string segment = "/data/log/" + log_format::segment_name(1);
+  files.flip_bit(segment, files.file_size(segment) / 2, 3);
+  bed.cluster.start_node(damaged);
+  bed.cluster.start_node(behind);
+  bed.world.run_for(20'000'000);
+  EXPECT_FALSE(bed.cluster.node_up(damaged));
+  EXPECT_THAT(bed.cluster.died(), HasSubstr("is damaged at offset"));
+  EXPECT_FALSE(bed.cluster.leader());
+  bed.cluster.start_node(witness);
+  for (const auto& [key, value] : acknowledged) {
+    const auto read = bed.get(key);
+    ASSERT_TRUE(read) << read.error().to_string();
+    EXPECT_EQ(read->value, value);
+  }
+
+  EXPECT_FALSE(bed.cluster.node_up(damaged));  // it comes back by `node replace` (tests/process/membership_test.py)
+}
+
+void one_failed_sync(bool of_the_leader) {
+  Bed bed(quiet_cluster(3));
+  const int victim = of_the_leader ? bed.await_leader() : bed.a_follower();
+  Writers writers(bed, "w");
+  bed.world.run_for(200'000);
+  bed.cluster.files(victim).fail_next_syncs(1);  // the next one would succeed, and mean nothing
+  EXPECT_TRUE(bed.run_until([&] { return !bed.cluster.node_up(victim); }));
+  EXPECT_THAT(bed.cluster.died(), HasSubstr("sync"));
+  bed.await_leader(victim);
+  const std::size_t before = writers.acknowledged().size();
+  EXPECT_TRUE(bed.run_until([&] { return writers.acknowledged().size() > before + 20; }));
+  writers.stop();
+  EXPECT_TRUE(bed.run_until([&] { return writers.idle(); }));
+  bed.cluster.start_node(victim);
+  bed.expect_convergence();
+  bed.expect_stored(writers.acknowledged());
+}
+
+TEST(Durability, AnFsyncErrorStopsTheNodeAndTheOthersGoOn) {
+  one_failed_sync(true);
+  one_failed_sync(false);
+}
+
+#ifdef MERIDIAN_DELIBERATE_BUGS
+TEST(DurabilityBugs, WhatWasAcknowledgedBeforeItWasDurableIsLost) {
+  int lost = 0;
+  for (std::uint64_t seed = 1; seed <= 8 && lost == 0; ++seed) {
+    RunOptions options = quiet_cluster(3, seed);
+    options.disk.max_us = 50'000;
+    lost += lost_to_power_failures(options, "ack_before_fsync");
+  }
+  EXPECT_GT(lost, 0);
+}
+#endif
+
+}  // namespace
+}  // namespace meridian::stories
