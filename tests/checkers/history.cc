@@ -25,6 +25,7 @@ void History::add(Event event) {
 
 std::optional<std::string> pair_operations(const History& history, std::vector<Operation>* operations) {
   std::unordered_map<std::uint64_t, std::size_t> open;  // by process
+  operations->reserve(operations->size() + history.events.size() / 2 + 1);
   for (std::size_t position = 0; position < history.events.size(); ++position) {
     const Event& event = history.events[position];
     const auto it = open.find(event.process);

@@ -1,6 +1,7 @@
 #include "tests/checkers/shrink.h"
 
 #include <algorithm>
+#include <map>
 #include <set>
 #include <string>
 
@@ -19,48 +20,72 @@ std::vector<std::string> keys_of(const Operation& o) {
   return keys;
 }
 
-// What operations found of registers, and so needs an explanation.
-class Found {
+// Who found what of registers and sets, and so needs an explanation.
+class Finders {
  public:
-  explicit Found(const Operations& operations) {
-    for (const Operation& o : operations) add(o);
+  explicit Finders(const Operations& operations) : operations_(operations) {
+    for (std::size_t i = 0; i < operations.size(); ++i) add(i);
   }
-  // Whether all of it is explained as well without this mutation.
-  bool without(const Operation& o) const {
-    switch (o.invoke.f) {
-      case Function::kWrite:
-      case Function::kCas:
-      case Function::kRemove: return without(o.invoke.key, o.invoke.value);
-      case Function::kBatch:
-        return std::all_of(o.invoke.values.begin(), o.invoke.values.end(),
-                           [&](const auto& entry) { return without(entry.first, entry.second); });
-      default: return true;
+  // With a mutation go all who found what it made: otherwise nothing would explain them.
+  void close(std::vector<bool>& dropped) const {
+    std::vector<std::size_t> open;
+    for (std::size_t i = 0; i < dropped.size(); ++i) {
+      if (dropped[i]) open.push_back(i);
+    }
+    while (!open.empty()) {
+      const Event& in = operations_[open.back()].invoke;
+      open.pop_back();
+      const auto drop = [&](const std::vector<std::size_t>& finders) {
+        for (const std::size_t i : finders) {
+          if (!dropped[i]) open.push_back(i);
+          dropped[i] = true;
+        }
+      };
+      const auto unmake = [&](const std::string& key, const Value& value) {
+        if (const auto it = values_.find({key, value}); it != values_.end()) drop(it->second);
+        if (const auto it = refused_.find(key); it != refused_.end()) drop(it->second);
+        if (!value) drop(scans_);
+      };
+      if (in.f == Function::kWrite || in.f == Function::kCas || in.f == Function::kRemove || in.f == Function::kAdd) {
+        unmake(in.key, in.value);
+      }
+      if (in.f == Function::kBatch) {
+        for (const auto& [key, value] : in.values) unmake(key, value);
+      }
     }
   }
 
  private:
-  void add(const Operation& o) {
-    const bool refused = o.complete.type == EventType::kFail && o.complete.error == "condition";
-    if (o.invoke.f == Function::kCas && refused) refused_.insert(o.invoke.key);
-    // One whose outcome is unknown has found its value if its own was found.
-    if (o.invoke.f == Function::kCas && o.complete.type != EventType::kFail) {
-      values_.emplace(o.invoke.key, o.invoke.expected);
-    }
+  void add(std::size_t i) {
+    const Operation& o = operations_[i];
+    const bool failed = o.complete.type == EventType::kFail;
+    // A compare-and-set whose outcome is unknown has found its value if its own was found.
+    if (o.invoke.f == Function::kCas && !failed) values_[{o.invoke.key, o.invoke.expected}].push_back(i);
+    if (o.invoke.f == Function::kCas && failed && o.complete.error == "condition") refused_[o.invoke.key].push_back(i);
     if (!o.ok()) return;
-    if (o.invoke.f == Function::kRead) values_.emplace(o.invoke.key, o.complete.value);
+    if (o.invoke.f == Function::kRead) values_[{o.invoke.key, o.complete.value}].push_back(i);
+    for (const std::string& element : o.complete.elements) values_[{o.invoke.key, element}].push_back(i);
     if (o.invoke.f != Function::kScan) return;
-    scanned_ = true;
-    for (const auto& [key, value] : o.complete.values) values_.emplace(key, value);
-  }
-  bool without(const std::string& key, const Value& value) const {
-    if (refused_.contains(key) || values_.contains({key, value})) return false;
-    return value || !scanned_;  // a scan finds nothing of most keys
+    scans_.push_back(i);  // which found nothing of most keys
+    for (const auto& [key, value] : o.complete.values) values_[{key, value}].push_back(i);
   }
 
-  std::set<std::pair<std::string, Value>> values_;
-  std::set<std::string> refused_;  // keys of conditions that failed
-  bool scanned_ = false;
+  const Operations& operations_;
+  std::map<std::pair<std::string, Value>, std::vector<std::size_t>> values_;
+  std::map<std::string, std::vector<std::size_t>> refused_;  // conditions that failed, by key
+  std::vector<std::size_t> scans_;
 };
+
+bool only_reads(const Operation& o) {
+  switch (o.invoke.f) {
+    case Function::kRead:
+    case Function::kScan:
+    case Function::kReadSet:
+    case Function::kReadCounter: return true;
+    case Function::kCas: return o.complete.type == EventType::kFail;
+    default: return false;
+  }
+}
 
 class Shrinker {
  public:
@@ -70,11 +95,15 @@ class Shrinker {
   Shrunk run() {
     if (left_.finding.anomaly.starts_with("phantom")) return named();
     keep_keys();
-    for (std::size_t chunk = std::max<std::size_t>(left_.operations.size() / 2, 1);; chunk /= 2) {
-      bool dropped = true;
-      while (dropped && !spent_) dropped = pass(chunk);
-      if (chunk == 1 || spent_) return std::move(left_);
+    // Readers first: writers are then bound to few.
+    for (const bool readers : {true, false}) {
+      for (std::size_t chunk = std::max<std::size_t>(left_.operations.size() / 2, 1);; chunk /= 2) {
+        bool dropped = true;
+        while (dropped && !spent_) dropped = pass(chunk, readers);
+        if (chunk == 1 || spent_) break;
+      }
     }
+    return std::move(left_);
   }
 
  private:
@@ -85,23 +114,25 @@ class Shrinker {
     return std::move(left_);
   }
 
-  bool may_go(const Operation& o, const Found& found) const {
+  bool may_go(const Operation& o) const {
     const std::string& anomaly = left_.finding.anomaly;
-    if (o.invoke.f == Function::kIncrement) {
-      return anomaly != "repeated-increment" && (o.invoke.number >= 0 || anomaly != "lost-increment");
-    }
-    return found.without(o);
+    if (o.invoke.f != Function::kIncrement) return true;
+    return anomaly != "repeated-increment" && (o.invoke.number >= 0 || anomaly != "lost-increment");
   }
 
-  // `fewer` are those of left_ but for the ones in [begin, end).
-  bool accept(Operations fewer, std::size_t begin, std::size_t end) {
-    spent_ |= fewer.size() > budget_;
-    if (spent_ || fewer.empty()) return false;
-    const Found found(fewer);
-    for (std::size_t i = begin; i < end; ++i) {
-      if (!may_go(left_.operations[i], found)) return false;
+  bool accept(std::vector<bool> dropped) {
+    spent_ |= left_.operations.size() > budget_;
+    if (spent_) return false;
+    Finders(left_.operations).close(dropped);
+    Operations fewer;
+    for (std::size_t i = 0; i < dropped.size(); ++i) {
+      if (!dropped[i]) {
+        fewer.push_back(left_.operations[i]);
+      } else if (!may_go(left_.operations[i])) {
+        return false;
+      }
     }
-    return judge_again(std::move(fewer));
+    return !fewer.empty() && judge_again(std::move(fewer));
   }
 
   bool judge_again(Operations fewer) {
@@ -132,18 +163,26 @@ class Shrinker {
     if (some.size() < left_.operations.size()) judge_again(std::move(some));
   }
 
-  // Tries to leave out each piece of that length; the latest first, so that readers go before writers.
-  bool pass(std::size_t chunk) {
-    bool dropped = false;
-    for (std::size_t end = left_.operations.size(); end > 0 && !spent_;) {
+  // Tries to leave out each piece of that length, the latest first.
+  bool pass(std::size_t chunk, bool readers) {
+    std::vector<std::uint64_t> pieces;  // by the index of their invocation
+    for (const Operation& o : left_.operations) {
+      if (!readers || only_reads(o)) pieces.push_back(o.invoke.index);
+    }
+    bool any = false;
+    for (std::size_t end = pieces.size(); end > 0 && !spent_;) {
       const std::size_t begin = end > chunk ? end - chunk : 0;
-      const auto at = [&](std::size_t i) { return left_.operations.begin() + static_cast<std::ptrdiff_t>(i); };
-      Operations fewer(left_.operations.begin(), at(begin));
-      fewer.insert(fewer.end(), at(end), left_.operations.end());
-      dropped |= accept(std::move(fewer), begin, end);
+      std::vector<bool> dropped(left_.operations.size(), false);
+      bool some = false;
+      for (std::size_t i = 0, p = begin; i < dropped.size(); ++i) {
+        while (p < end && pieces[p] < left_.operations[i].invoke.index) ++p;
+        dropped[i] = p < end && pieces[p] == left_.operations[i].invoke.index;
+        some |= dropped[i];
+      }
+      any |= some && accept(std::move(dropped));
       end = begin;
     }
-    return dropped;
+    return any;
   }
 
   const Checker& checker_;
