@@ -156,6 +156,10 @@ void SnapshotReceiver::stored(std::shared_ptr<wire::SnapshotChunk> chunk, Result
     return reply(wire::SnapshotChunkResponse());
   }
   Result<raft::Message> message = wire::from_wire(std::move(*chunk->mutable_message()));
+  if (message && message->type != raft::MessageType::kSnapshot) {
+    // The core would decide nothing, and no other snapshot would ever be taken.
+    message = fail(ErrorCode::kInvalidArgument, "the last chunk of a snapshot comes with another message");
+  }
   if (!message) {
     transfer_.reset();
     return reply(fail(std::move(message).error()));
