@@ -1,6 +1,6 @@
 // shard/api: every message of the calls that nodes serve, and the limits that both ends check.
 #include "shard/api/methods.h"
-#include "tests/fuzz/fuzz.h"
+#include "tests/fuzz/messages.h"
 
 namespace meridian::fuzz {
 namespace {

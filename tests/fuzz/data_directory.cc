@@ -1,6 +1,6 @@
 // shard/node/data_directory: files that an operator, another version or a failing disk may have changed.
 #include "shard/node/data_directory.h"
-#include "tests/fuzz/fuzz.h"
+#include "tests/fuzz/messages.h"
 #include "tests/sim/sim_file.h"
 
 FUZZ_TARGET(bytes) {

@@ -1,4 +1,4 @@
-// What every fuzz target shares: its entry, reading pieces off the input, and the round trip of a message.
+// What every fuzz target shares: its entry, and reading pieces off the input.
 // A target is one file: FUZZ_TARGET(bytes) { … }. Whatever the bytes, it must not crash (sanitizers included), not
 // take memory out of proportion to them, and what was decoded must survive being encoded again.
 #pragma once
@@ -57,15 +57,6 @@ class Input {
  private:
   std::string_view rest_;
 };
-
-// Encoded, read and encoded again, a protobuf message has the same bytes.
-template <class M>
-void require_stable(const M& message) {
-  const std::string once = message.SerializeAsString();
-  M again;
-  CHECK(again.ParseFromString(once));
-  CHECK(again.SerializeAsString() == once);
-}
 
 // For a type among several: the first byte says which, the rest is what it is decoded from.
 using Decoder = void (*)(std::string_view bytes);

@@ -2,7 +2,7 @@
 // limits, and is a request that nodes take.
 #include "client/proto/methods.h"
 #include "proxy/validate.h"
-#include "tests/fuzz/fuzz.h"
+#include "tests/fuzz/messages.h"
 
 namespace meridian::fuzz {
 namespace {

@@ -1,7 +1,7 @@
 // shard/wire: what replicas say to each other, and raft's memberships.
 #include "raft/membership.h"
 #include "shard/wire/codec.h"
-#include "tests/fuzz/fuzz.h"
+#include "tests/fuzz/messages.h"
 
 namespace meridian::fuzz {
 namespace {

@@ -108,11 +108,13 @@ void wire_seeds() {
   put("raft_message", "chunk", one_of(2, chunk.SerializeAsString()));
   put("raft_message", "membership", one_of(4, encode(kJoint)));
   const std::string message = batch.messages(1).SerializeAsString();
-  put("snapshot_chunks", "one_file",
-      std::string("\x01\x01\x00\x00", 4) + piece("data") + std::string("\x03\x01\x00\x04", 4) + piece("more") +
-          piece(message));
+  const std::string now(1, '\0');  // written before the next one comes
+  const std::string first = std::string("\x01\x01\x00\x00", 4) + piece("data") + now;
+  put("snapshot_chunks", "one_file", first + std::string("\x03\x01\x00\x04", 4) + piece("more") + piece(message));
+  put("snapshot_chunks", "no_snapshot",
+      first + std::string("\x03\x01\x00\x04", 4) + piece("more") + piece(batch.messages(0).SerializeAsString()));
   put("snapshot_chunks", "two_files",
-      std::string("\x02\x01\x00\x00", 4) + piece("data") + std::string("\x03\x01\x01\x00", 4) + piece("more") +
+      std::string("\x02\x01\x00\x00", 4) + piece("data") + now + std::string("\x03\x01\x01\x00", 4) + piece("more") +
           piece(message));
   put("snapshot_chunks", "parsed", std::string(1, '\0') + piece(chunk.SerializeAsString()));
 

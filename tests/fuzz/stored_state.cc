@@ -1,7 +1,7 @@
 // What a replica stores in its log's entries and beside its data: commands and applied state.
 #include "shard/applied_state.h"
 #include "shard/wire/codec.h"
-#include "tests/fuzz/fuzz.h"
+#include "tests/fuzz/messages.h"
 
 namespace meridian::fuzz {
 namespace {
