@@ -6,6 +6,7 @@
 #include <cstdint>
 #include <string>
 
+#include "base/fault.h"
 #include "base/types.h"
 
 namespace meridian {
@@ -52,7 +53,7 @@ class Hlc {
   // A fresh timestamp: the wall clock, or one step above the last one where the wall clock has not passed it.
   Timestamp now(WallTime wall) {
     const Timestamp physical = Timestamp::from_wall(wall);
-    last_ = physical > last_ ? physical : last_.next();
+    last_ = physical > last_ || DELIBERATE_BUG("hlc_backwards") ? physical : last_.next();
     return last_;
   }
   // Everything from now on is stamped above t. The caller has checked that t is not too far ahead.

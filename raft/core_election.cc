@@ -132,7 +132,8 @@ void Core::Impl::become_leader() {
 }
 
 void Core::Impl::handle_vote(const Message& m) {
-  const bool free = vote_ == m.from || (vote_ == ReplicaId() && leader_ == ReplicaId());
+  const bool free = vote_ == m.from || (vote_ == ReplicaId() && leader_ == ReplicaId()) ||
+                    (role_ == Role::kFollower && leader_ == ReplicaId() && DELIBERATE_BUG("forget_vote"));
   if (free && log_.not_newer_than(m.log_index, m.log_term)) {
     CHECK(role_ == Role::kFollower || role_ == Role::kPreCandidate);
     become_follower(term_, ReplicaId());

@@ -154,15 +154,24 @@ void Core::Impl::handle_reject(Progress& p, const Message& m) {
 
 void Core::Impl::handle_heartbeat_response(const Message& m) { hear_follower(m); }
 
+// A deliberate bug: as many copies as a majority of the voters are enough, whoever has them.
+LogIndex Core::Impl::with_learners_counted(LogIndex by_voters) const {
+  std::vector<LogIndex> matches{own_match()};
+  for (const Progress& p : progress_) matches.push_back(p.match);
+  std::sort(matches.begin(), matches.end(), std::greater<>());
+  return std::max(by_voters, matches[std::min(matches.size() - 1, membership().voters.size() / 2)]);
+}
+
 // An entry of an older term is never committed by counting its copies (paper §5.4.2, Figure 8); it commits
 // with the first entry of the current term.
 void Core::Impl::maybe_commit() {
   CHECK(is_leader());
-  const LogIndex index = quorum_value<LogIndex>(membership(), [&](ReplicaId id) {
+  LogIndex index = quorum_value<LogIndex>(membership(), [&](ReplicaId id) {
     if (id == options_.id) return own_match();
     const Progress* p = progress_of(id);
     return p != nullptr ? p->match : LogIndex();
   });
+  if (DELIBERATE_BUG("count_learners")) index = with_learners_counted(index);
   if (index <= commit_) return;
   if (log_.term_at(index) != term_ && !DELIBERATE_BUG("commit_older_terms")) return;
   commit_to(index);

@@ -41,7 +41,7 @@ class Core::Impl {
   MonoTime next_deadline() const;
   Status status() const;
   bool is_leader() const { return role_ == Role::kLeader; }
-  bool may_evaluate() const { return is_leader() && applied_ >= term_start_; }  // L5
+  bool may_evaluate() const { return is_leader() && (applied_ >= term_start_ || DELIBERATE_BUG("evaluate_before_own_term")); }  // L5
   const Membership& membership() const { return memberships_.in_force(); }
   bool is_voter() const { return membership().is_voter(options_.id); }
   // Also one whose own removal is in its log but not known to be committed: its log may be the longest, and then
@@ -92,6 +92,7 @@ class Core::Impl {
   void handle_reject(Progress& p, const Message& m);
   void handle_heartbeat_response(const Message& m);
   Progress* hear_follower(const Message& m);
+  LogIndex with_learners_counted(LogIndex by_voters) const;
   void maybe_commit();
   void commit_to(LogIndex index);
   LogIndex own_match() const;

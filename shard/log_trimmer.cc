@@ -45,7 +45,7 @@ void LogTrimmer::trim() {
 
 void LogTrimmer::trim_to(LogIndex persisted) {
   const raft::Status status = deps_.core.status();
-  LogIndex target = std::min(persisted, status.applied);
+  LogIndex target = DELIBERATE_BUG("truncate_above_flush") ? status.applied : std::min(persisted, status.applied);
   const std::size_t kept = deps_.core.retained_bytes();
   const bool keep_tail = kept <= deps_.options.keep_log_bytes && !BUGGIFY("log_trimmer.no_tail");
   if (keep_tail) {

@@ -95,6 +95,7 @@ class ReadPath {
   std::optional<Error> trouble_;
   bool stopped_ = false;
   TimerId clock_timer_ = 0;
+  MonoTime checked_early_until_;  // a deliberate bug's
   Lifetime lifetime_;
 };
 

@@ -9,6 +9,8 @@
 namespace meridian {
 namespace {
 
+constexpr Duration kFullDiskPause{1'000'000};  // until it is tried again
+
 raft::Options raft_options(const ReplicaOptions& o) {
   raft::Options out;
   out.id = o.replica;
@@ -235,8 +237,8 @@ void Replica::write_batch(MayBlock may_block) {
 void Replica::batch_written(Result<> result) {
   if (!result && result.error().code() == ErrorCode::kDiskFull) {
     // Nothing was written. The log holds it all; it is applied when there is space.
-    if (!trouble_) refuse_with(Error(ErrorCode::kDiskFull, fmt::format("the data disk of node {} is full", options_.node)));
-    deps_.runtime.after(Duration(1'000'000), lifetime_.guard([this] { write_batch(MayBlock::kYes); }));
+    data_disk_full();
+    deps_.runtime.after(kFullDiskPause, lifetime_.guard([this] { write_batch(MayBlock::kYes); }));
     return;
   }
   if (!result) return deps_.fatal(std::move(result).error());
@@ -251,6 +253,10 @@ void Replica::batch_written(Result<> result) {
   if (on_applied_) on_applied_();
   apply_next();
   wake();
+}
+
+void Replica::data_disk_full() {
+  if (!trouble_) refuse_with(Error(ErrorCode::kDiskFull, fmt::format("the data disk of node {} is full", options_.node)));
 }
 
 // Ingest first, then reset the log: a crash in between leaves a log that does not hold what is applied,
@@ -269,12 +275,19 @@ void Replica::install(const raft::SnapshotMeta& meta) {
       [result, &engine = deps_.engine, files = snapshots_in_.files(meta),
        ranges = shard_ranges(options_.shard, options_.keyspace), scratch = deps_.scratch_directory + "/ingest", &fs = deps_.fs] {
         *result = [&]() -> Result<> {
+          RETURN_IF_ERROR(fs.remove_all(scratch));  // of an attempt that found the disk full
           RETURN_IF_ERROR(fs.create_directories(scratch));
           RETURN_IF_ERROR(engine.flush());
           return engine.ingest(ranges, files, {}, scratch);
         }();
       },
       lifetime_.guard([this, result, meta] {
+        if (!*result && result->error().code() == ErrorCode::kDiskFull) {
+          PROBE("replica.snapshot_waits_for_space");
+          data_disk_full();
+          deps_.runtime.after(kFullDiskPause, lifetime_.guard([this, meta] { install(meta); }));
+          return;
+        }
         if (!*result) return deps_.fatal(std::move(*result).error());
         FAILPOINT("snapshot.before_log_reset");
         LogUpdate reset;
@@ -296,6 +309,7 @@ void Replica::installed(const raft::SnapshotMeta& meta) {
           machine->state().term);
   machine_.replace(std::move(*machine));
   installing_ = false;
+  if (trouble_ && trouble_->code() == ErrorCode::kDiskFull) refuse_with(std::nullopt);
   snapshots_in_.finished();
   core_.snapshot_installed(deps_.runtime.now(), meta);
   if (on_applied_) on_applied_();

@@ -102,6 +102,7 @@ class Replica {
   void batch_written(Result<> result);
   void install(const raft::SnapshotMeta& meta);
   void installed(const raft::SnapshotMeta& meta);
+  void data_disk_full();
 
   Deps deps_;
   const ReplicaOptions options_;

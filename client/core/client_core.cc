@@ -92,6 +92,9 @@ void ClientCore::attempt(CallId id) {
     if (!clock_.known()) return park(id);
     call.id = clock_.next(client_number(), now);
   }
+  if (call.kind == CallKind::kMutation && call.attempts > 0 && clock_.known() && DELIBERATE_BUG("new_id_on_retry")) {
+    call.id = clock_.next(client_number(), now);
+  }
   probe_if_due();
   const ProxySet::Index proxy = proxies_.pick(call.tried, runtime_.random());
   const int number = ++call.attempts;
