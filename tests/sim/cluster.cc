@@ -69,6 +69,7 @@ struct SimCluster::NodeMachine {
   MemEngine engine;
   bool may_die = false;
   bool halted = false;
+  bool full = false;
 
   std::unique_ptr<SimRuntime> runtime;
   std::unique_ptr<SimTransport> transport;
@@ -149,12 +150,16 @@ void SimCluster::start_node(int i) {
   m.clocks.reboot();
   m.runtime = std::make_unique<SimRuntime>(world_, m.address, m.clocks, m.disk);
   m.transport = std::make_unique<SimTransport>(network_, *m.runtime, m.address);
+  const auto starting = std::make_shared<bool>(true);
   // Not from inside one of its own events: the process ends a moment later, having answered nothing more.
-  const auto fatal = [this, i](Error error) {
+  const auto fatal = [this, i, starting](Error error) {
     world_.note(fmt::format("node {} stops: {}", i, error.to_string()));
     NodeMachine& machine = *nodes_[static_cast<std::size_t>(i)];
     machine.halted = true;
-    if (!machine.may_die && died_.empty()) died_ = fmt::format("node {} stopped: {}", i, error.to_string());
+    // Without room for its identity and its first data it must not start, and is started again when there is some.
+    const bool began = !*starting && machine.node != nullptr && machine.node->replica() != nullptr;
+    const bool no_room = !began && machine.full && error.code() == ErrorCode::kDiskFull;
+    if (!machine.may_die && !no_room && died_.empty()) died_ = fmt::format("node {} stopped: {}", i, error.to_string());
     world_.at(world_.now(), EventKind::kFault, nullptr, [this, i] { crash_node(i, false); });
   };
   Result<std::unique_ptr<DataDirectory>> directory = DataDirectory::open(m.fs, "/data");
@@ -162,6 +167,7 @@ void SimCluster::start_node(int i) {
   Result<std::unique_ptr<Node>> node = Node::open({*m.runtime, *m.transport, m.engine, m.fs, fatal},
                                                   std::move(*directory), node_options(options_, m.region));
   if (!node) return fatal(node.error());
+  *starting = false;
   m.node = std::move(*node);
 }
 
@@ -211,6 +217,7 @@ std::shared_ptr<const api::ClusterState> SimCluster::topology() const {
   for (const auto& m : nodes_) {
     if (m->node == nullptr || m->node->replica() == nullptr) continue;
     const auto known = m->node->replica()->cluster();
+    if (known->nodes().empty()) continue;  // new, and has not got its data yet
     if (leading == m->index) return known;
     if (best == nullptr || known->version() > best->version()) best = known;
   }
@@ -341,6 +348,8 @@ bool SimCluster::form(std::string* why) {
 int SimCluster::nodes() const { return static_cast<int>(nodes_.size()); }
 const std::string& SimCluster::node_region(int i) const { return nodes_[static_cast<std::size_t>(i)]->region; }
 void SimCluster::expect_death(int i, bool expected) { nodes_[static_cast<std::size_t>(i)]->may_die = expected; }
+bool SimCluster::death_expected(int i) const { return nodes_[static_cast<std::size_t>(i)]->may_die; }
+bool SimCluster::disk_is_full(int i) const { return nodes_[static_cast<std::size_t>(i)]->full; }
 bool SimCluster::halted(int i) const { return nodes_[static_cast<std::size_t>(i)]->halted; }
 int SimCluster::proxies() const { return static_cast<int>(proxies_.size()); }
 Address SimCluster::node_address(int i) const { return nodes_[static_cast<std::size_t>(i)]->address; }
@@ -403,6 +412,7 @@ void SimCluster::fill_disk(int i, bool full) {
   NodeMachine& m = *nodes_[static_cast<std::size_t>(i)];
   m.fs.set_capacity(full ? std::optional(m.fs.used_bytes() + m.rng.below(kRoomBytes)) : std::nullopt);
   m.engine.set_disk_full(full);
+  m.full = full;
 }
 
 SimFileSystem& SimCluster::files(int i) { return nodes_[static_cast<std::size_t>(i)]->fs; }
@@ -410,6 +420,7 @@ SimFileSystem& SimCluster::files(int i) { return nodes_[static_cast<std::size_t>
 void SimCluster::wipe_node(int i) {
   NodeMachine& m = *nodes_[static_cast<std::size_t>(i)];
   CHECK(m.runtime == nullptr);
+  fill_disk(i, false);
   CHECK(m.fs.remove_all("/data").has_value());
   WriteBatch everything;
   everything.remove_range({});

@@ -79,6 +79,8 @@ class SimCluster {
   // What happens to the disk next ends the process, rightly. halted(): it did, and nobody started it again.
   void expect_death(int i, bool expected);
   bool halted(int i) const;
+  bool death_expected(int i) const;
+  bool disk_is_full(int i) const;
   void fill_disk(int i, bool full);
   // As a machine with a new disk. Requires: the node is down.
   void wipe_node(int i);

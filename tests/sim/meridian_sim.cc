@@ -2,6 +2,7 @@
 // Exit codes: 0 all passed (with --expect-failure: some seed failed), 1 not so, 2 usage.
 #include <malloc.h>
 #include <sys/mman.h>
+#include <sys/resource.h>
 
 #include <algorithm>
 #include <cstdio>
@@ -14,7 +15,9 @@
 #include <CLI/CLI.hpp>
 
 #include "tests/sim/run.h"
+#include "tests/sim/shrink.h"
 #include "tests/sim/sweep.h"
+#include "tests/sim/sweep_report.h"
 
 namespace {
 
@@ -24,13 +27,14 @@ using namespace meridian::sim;
 constexpr int kPassed = 0, kFailed = 1, kUsage = 2;
 
 struct Arguments {
-  std::string scenario = "register", seeds, bug, history;
+  std::string scenario = "register", seeds, bug, history, ledger;
+  Narrowing narrowing;
   std::uint64_t seed = 1, first = 0, last = 0;
   int jobs = 1;
   unsigned seed_timeout_s = 120;
   double minutes = 0;
   LogLevel print_log = LogLevel::kOff;
-  bool twice = false, expect_failure = false, verbose = false;
+  bool twice = false, expect_failure = false, verbose = false, shrink = false;
 };
 
 std::string scenario_path(const std::string& name) {
@@ -42,7 +46,7 @@ std::string repeat_command(const Arguments& arguments, std::uint64_t seed) {
   std::string command = fmt::format("meridian-sim --scenario {} --seed {}", arguments.scenario, seed);
   if (!arguments.bug.empty()) command += " --bug " + arguments.bug;
   if (arguments.minutes > 0) command += fmt::format(" --minutes {}", arguments.minutes);
-  return command;
+  return command + arguments.narrowing.flags();
 }
 
 void print_counts(const char* what, const std::map<std::string, std::uint64_t>& counts) {
@@ -77,6 +81,7 @@ void print_speed(const RunResult& result, double cpu_s) {
 
 bool run_seed(const Arguments& arguments, const Scenario& scenario, std::uint64_t seed, bool full) {
   RunOptions options = scenario.draw(seed);
+  arguments.narrowing.apply(&options);
   options.bug = arguments.bug;
   options.print_log = arguments.print_log;
   if (full) std::printf("%s\n", options.to_string().c_str());
@@ -104,7 +109,7 @@ bool run_seed(const Arguments& arguments, const Scenario& scenario, std::uint64_
     check::write_history(result.history, out);
   }
   std::printf(
-      "seed %llu: %s hash %016llx, %llu answered, %llu unknown, %llu faults, %llu events, %llu messages, %.1f s "
+      "seed %llu: %s hash=%016llx, %llu answered, %llu unknown, %llu faults, %llu events, %llu messages, %.1f s "
       "virtual%s\n",
       static_cast<unsigned long long>(seed), result.ok() ? "passed," : "FAILED,",
       static_cast<unsigned long long>(result.hash), static_cast<unsigned long long>(result.answered),
@@ -118,9 +123,7 @@ bool run_seed(const Arguments& arguments, const Scenario& scenario, std::uint64_
     print_counts("probes", result.probes);
     print_counts("buggified", result.buggified);
   } else {
-    // For the sweep's totals.
-    for (const auto& [name, count] : result.kinds) std::printf("\x01kind %s\n", name.c_str());
-    for (const auto& [name, count] : result.probes) std::printf("\x01probe %s\n", name.c_str());
+    std::printf("%s", sweep_lines(result).c_str());
   }
   if (result.ok()) return true;
   if (!full) std::printf("%s\n", options.to_string().c_str());
@@ -131,24 +134,14 @@ bool run_seed(const Arguments& arguments, const Scenario& scenario, std::uint64_
 }
 
 int run_sweep(const Arguments& arguments, const Scenario& scenario) {
-  std::uint64_t passed = 0, failed = 0;
-  std::map<std::string, std::uint64_t> totals;  // in how many seeds
+  SweepReport totals;
+  Ledger ledger(arguments.ledger, scenario.name());
   sweep(
       arguments.first, arguments.last, arguments.jobs, arguments.seed_timeout_s,
-      [&](std::uint64_t seed) { return run_seed(arguments, scenario, seed, false); },
+      [&](std::uint64_t seed) { return ledger.has(seed) || run_seed(arguments, scenario, seed, false); },
       [&](const SeedReport& report) -> bool {
-        (report.ok ? passed : failed)++;
-        std::string text;
-        for (std::size_t at = 0; at < report.text.size();) {
-          const std::size_t end = std::min(report.text.find('\n', at), report.text.size());
-          const std::string line = report.text.substr(at, end - at);
-          at = end + 1;
-          if (line.starts_with('\x01')) {
-            ++totals[line.substr(1)];
-          } else {
-            text += line + '\n';
-          }
-        }
+        std::string text = totals.take(report.ok, report.text);
+        if (report.ok && !ledger.has(report.seed)) ledger.passed(report.seed);
         if (!report.ok && text.find("repeat it: ") == std::string::npos) {
           text += "repeat it: " + repeat_command(arguments, report.seed) + '\n';
         }
@@ -156,14 +149,39 @@ int run_sweep(const Arguments& arguments, const Scenario& scenario) {
         std::fflush(stdout);
         return report.ok || !arguments.expect_failure;
       });
-  print_counts("seeds in which each occurred", totals);
-  std::printf("%llu seeds passed, %llu failed\n", static_cast<unsigned long long>(passed),
-              static_cast<unsigned long long>(failed));
+  rusage children{};
+  getrusage(RUSAGE_CHILDREN, &children);
+  totals.print(static_cast<double>(children.ru_utime.tv_sec + children.ru_stime.tv_sec));
   if (arguments.expect_failure) {
-    std::printf("%s\n", failed > 0 ? "a failure was expected and found" : "a failure was expected; none was found");
-    return failed > 0 ? kPassed : kFailed;
+    std::printf("%s\n",
+                totals.failed() > 0 ? "a failure was expected and found" : "a failure was expected; none was found");
+    return totals.failed() > 0 ? kPassed : kFailed;
   }
-  return failed == 0 ? kPassed : kFailed;
+  return totals.failed() == 0 ? kPassed : kFailed;
+}
+
+// Each attempt in a process of its own: a CHECK that fails ends it.
+int run_shrink(Arguments arguments, const Scenario& scenario) {
+  const auto fails = [&](const Narrowing& narrowing) {
+    bool failed = false;
+    Arguments attempt = arguments;
+    attempt.narrowing = narrowing;
+    sweep(
+        arguments.seed, arguments.seed, 1, arguments.seed_timeout_s,
+        [&](std::uint64_t seed) { return run_seed(attempt, scenario, seed, false); },
+        [&](const SeedReport& report) { return failed = !report.ok, true; });
+    return failed;
+  };
+  if (!fails(arguments.narrowing)) {
+    std::printf("seed %llu does not fail\n", static_cast<unsigned long long>(arguments.seed));
+    return kFailed;
+  }
+  arguments.narrowing = shrink(scenario.draw(arguments.seed), arguments.narrowing, fails, [](const std::string& line) {
+    std::printf("%s\n", line.c_str());
+    std::fflush(stdout);
+  });
+  std::printf("\nas simple as it gets: %s\n", repeat_command(arguments, arguments.seed).c_str());
+  return kPassed;
 }
 
 bool parse_seeds(Arguments* arguments) {
@@ -178,6 +196,7 @@ bool parse_seeds(Arguments* arguments) {
 
 // A run only grows. Small pages, asked of the kernel one by one and given back in between, cost a fifth of its time.
 void keep_memory() {
+#if !__has_feature(address_sanitizer) && !__has_feature(thread_sanitizer)  // which have an allocator of their own
   constexpr int kNever = 1 << 30;
   constexpr std::size_t kPage = 2 << 20, kHeap = 256 * kPage;
   mallopt(M_MMAP_THRESHOLD, kNever);
@@ -187,6 +206,7 @@ void keep_memory() {
   const std::uintptr_t first = (reinterpret_cast<std::uintptr_t>(heap) + kPage - 1) / kPage * kPage;
   madvise(reinterpret_cast<void*>(first), kHeap - kPage, MADV_HUGEPAGE);
   std::free(heap);
+#endif
 }
 
 }  // namespace
@@ -209,6 +229,15 @@ int main(int argc, char** argv) {
   app.add_flag("--twice", arguments.twice, "Run each seed twice and compare the hashes");
   app.add_flag("--expect-failure", arguments.expect_failure,
                "Stop at the first seed that fails (with --bug: and passes without it) and exit with 0; else with 1");
+  app.add_option("--ledger", arguments.ledger,
+                 "A sweep's seeds that have passed are kept in this file, and not run again");
+  app.add_flag("--shrink", arguments.shrink,
+               "Turn off whatever --seed fails without, and print the command that is left");
+  app.add_option("--without", arguments.narrowing.without, "Kinds of fault that do not strike")->delimiter(',');
+  app.add_option("--workloads", arguments.narrowing.workloads, "Only these of what the seed draws")->delimiter(',');
+  app.add_option("--max-faults", arguments.narrowing.max_faults, "Only the first so many");
+  app.add_flag("--no-buggify", arguments.narrowing.no_buggify, "No buggify point is awake");
+  app.add_flag("--quiet-network", arguments.narrowing.quiet_network, "Nothing is lost, doubled or reordered");
   app.add_flag("-v,--verbose", arguments.verbose, "A line for each seed of a sweep");
   try {
     app.parse(argc, argv);
@@ -237,6 +266,7 @@ int main(int argc, char** argv) {
     return kUsage;
   }
   scenario->set_minutes(arguments.minutes);
+  if (arguments.shrink) return run_shrink(arguments, *scenario);
   if (!arguments.seeds.empty()) return run_sweep(arguments, *scenario);
   const bool passed = run_seed(arguments, *scenario, arguments.seed, true);
   return passed != arguments.expect_failure ? kPassed : kFailed;

@@ -31,7 +31,8 @@ void Nemesis::plan() {
   later(static_cast<std::int64_t>(wait), [this] {
     if (stopped_) return;
     const std::string& kind = options_.kinds[rng_.below(options_.kinds.size())];
-    if (strike(kind)) ++counts_[kind];
+    if (struck_ >= options_.max_faults) return;
+    if (strike(kind)) ++counts_[kind], ++struck_;
     plan();
   });
 }

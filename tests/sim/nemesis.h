@@ -31,6 +31,7 @@ class Nemesis {
   // nemesis_disk.cc
   bool fill_disk();
   bool fail_sync();
+  void start_after_failed_sync(int i, bool power_too);
   bool flip_bit();
 
   // nemesis_members.cc
@@ -65,6 +66,7 @@ class Nemesis {
   const RunOptions& options_;
   Rng rng_;
   bool stopped_ = false;
+  std::uint64_t struck_ = 0;
   bool asking_ = false;         // an operator's request is under way
   std::optional<int> damaged_;  // a node whose log was spoilt, until it is replaced
   std::string not_noticed_;

@@ -9,6 +9,7 @@ namespace meridian::sim {
 
 namespace {
 constexpr double kPowerAfterFailedSync = 0.3;
+constexpr std::int64_t kRetryUs = 100'000;
 const std::string kLogDirectory = "/data/log";
 }  // namespace
 
@@ -19,6 +20,8 @@ bool Nemesis::fill_disk() {
   later(draw_us(options_.slow_us), [this, i] {
     world_.note(fmt::format("there is room again on the disk of node {}", i));
     cluster_.fill_disk(i, false);
+    // It may have had no room to start. Who waits for another reason is started by whoever waits.
+    if (cluster_.halted(i) && damaged_ != i && !cluster_.death_expected(i)) cluster_.start_node(i);
   });
   return true;
 }
@@ -33,13 +36,23 @@ bool Nemesis::fail_sync() {
   const bool power_too = rng_.chance(kPowerAfterFailedSync);
   later(draw_us(options_.down_us), [this, i, power_too] {
     cluster_.files(i).fail_next_syncs(0);
-    cluster_.expect_death(i, false);
-    if (!cluster_.halted(i)) return;  // nothing was synced meanwhile
-    if (power_too) cluster_.files(i).crash();
-    world_.note(fmt::format("node {} starts after a failed fsync{}", i, power_too ? " and a power loss" : ""));
-    cluster_.start_node(i);
+    start_after_failed_sync(i, power_too);
   });
   return true;
+}
+
+// As docs/operations.md says: not before there is room. Without room for a copy of the log's tail a start can't tell
+// what the disk has of it, and the next power loss would show that something is missing.
+void Nemesis::start_after_failed_sync(int i, bool power_too) {
+  if (damaged_ == i) return;  // it may not come back at all
+  if (cluster_.halted(i) && cluster_.disk_is_full(i)) {
+    return later(kRetryUs, [this, i, power_too] { start_after_failed_sync(i, power_too); });
+  }
+  cluster_.expect_death(i, false);
+  if (!cluster_.halted(i)) return;  // nothing was synced meanwhile
+  if (power_too) cluster_.files(i).crash();
+  world_.note(fmt::format("node {} starts after a failed fsync{}", i, power_too ? " and a power loss" : ""));
+  cluster_.start_node(i);
 }
 
 // Below what the log knows to be synced: the node must notice when it starts, and say so rather than go on without.

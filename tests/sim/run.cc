@@ -75,11 +75,8 @@ class Run {
     if (!cluster_.form(&why)) return failed("the cluster was not formed: " + why);
     workloads_.start();
     const std::int64_t began = world_.now();
-    if (options_.kinds.empty()) {
-      faults_.set_buggify(false);
-    } else {
-      nemesis_.start();
-    }
+    if (options_.kinds.empty() || !options_.buggify) faults_.set_buggify(false);
+    if (!options_.kinds.empty()) nemesis_.start();
     const auto enough = [&] { return workloads_.answered() >= options_.operations; };
     const auto broken = [&] {
       return !workloads_.violation().empty() || !cluster_.died().empty() || !nemesis_.violation().empty();

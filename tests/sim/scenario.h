@@ -38,6 +38,8 @@ struct RunOptions {
   // Longest durations; each is drawn from [down_min_us, longest].
   std::int64_t shortest_us = 0, down_us = 0, pause_us = 0, cut_us = 0, slow_us = 0;
   std::vector<std::string> kinds;
+  std::uint64_t max_faults = UINT64_MAX;  // the first so many
+  bool buggify = true;
   std::int64_t progress_us = 0, converge_us = 0;
 
   std::string to_string() const;  // all of them, for people
