@@ -10,11 +10,16 @@ namespace meridian {
 
 // One transport, as the others see it. The loop's side is reached through post() only.
 struct LocalNetwork::End {
-  // False: it has left; the callback is destroyed here.
+  // False: it has left; the callback is destroyed here. So it is where the loop has stopped, and then it may answer
+  // somebody, through another end: not while this one is locked.
   bool post(Callback callback) {
+    const auto kept = std::make_shared<Callback>(std::move(callback));
     const std::lock_guard lock(mutex);
     if (transport == nullptr) return false;
-    runtime.post(std::move(callback));
+    runtime.post([kept] {
+      Callback moved = std::move(*kept);
+      moved();
+    });
     return true;
   }
 

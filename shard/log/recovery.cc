@@ -66,6 +66,9 @@ class Scan {
   std::vector<std::pair<std::uint64_t, std::uint64_t>> last_batches_;
 };
 
+// Counted from 1, and never near where an addition would overflow.
+bool plausible(std::uint64_t number) { return number > 0 && number < std::uint64_t{1} << 62; }
+
 // A whole batch at the front of bytes, or nullopt.
 std::optional<BatchHeader> whole_batch(std::string_view bytes, std::uint32_t salt) {
   const auto header = log_format::decode_batch_header(bytes, salt);
@@ -98,6 +101,10 @@ Result<> Scan::find_segments() {
     }
     if (!header) return fail(header.error().code(), fmt::format("{}: {}", path, header.error().message()));
     if (header->number != *number) return damaged(path, 0, fmt::format("it is segment {}", header->number));
+    if (!plausible(header->number) || !plausible(header->first_sequence)) {
+      return damaged(path, 0, fmt::format("segment {} from batch {}: no log is that long", header->number,
+                                          header->first_sequence));
+    }
     found_.push_back({*header, path});
   }
   return {};

@@ -26,6 +26,13 @@ Result<LogReplay::Shard*> LogReplay::shard_of(ShardId id, ReplicaId replica, std
   return &shard;
 }
 
+// Entries are counted; nothing that was ever written is near where an addition would overflow.
+Result<> LogReplay::check_index(LogIndex index) {
+  constexpr LogIndex kLargest{std::uint64_t{1} << 62};
+  if (index <= kLargest) return {};
+  return fail(ErrorCode::kCorruption, fmt::format("entry {}: no log is that long", index));
+}
+
 void LogReplay::set_base(Shard& shard, const LogBase& base, std::uint64_t sequence) {
   shard.entries.erase(shard.entries.begin(), shard.entries.upper_bound(base.index));
   shard.log.base = base;
@@ -42,6 +49,8 @@ Result<> LogReplay::apply(const Record& record, std::uint64_t sequence) {
 
 Result<> LogReplay::apply(const LogUpdate& record, std::uint64_t sequence) {
   ASSIGN_OR_RETURN(Shard* const shard, shard_of(record.shard, record.replica, sequence));
+  if (record.reset) RETURN_IF_ERROR(check_index(record.reset->index));
+  for (const raft::Entry& entry : record.entries) RETURN_IF_ERROR(check_index(entry.index));
   if (record.reset) {
     shard->entries.clear();
     set_base(*shard, *record.reset, sequence);
@@ -58,6 +67,7 @@ Result<> LogReplay::apply(const LogUpdate& record, std::uint64_t sequence) {
 }
 
 Result<> LogReplay::apply(const log_format::TruncatePrefix& record, std::uint64_t sequence) {
+  RETURN_IF_ERROR(check_index(record.base.index));
   ASSIGN_OR_RETURN(Shard* const shard, shard_of(record.shard, record.replica, sequence));
   set_base(*shard, record.base, sequence);
   return {};
@@ -73,6 +83,7 @@ Result<> LogReplay::apply(const log_format::Tombstone& record, std::uint64_t seq
 }
 
 Result<> LogReplay::apply(const log_format::State& record, std::uint64_t sequence) {
+  RETURN_IF_ERROR(check_index(record.base.index));
   ASSIGN_OR_RETURN(Shard* const shard, shard_of(record.shard, record.replica, sequence));
   set_base(*shard, record.base, sequence);
   shard->log.hard_state = record.hard_state;
@@ -81,6 +92,7 @@ Result<> LogReplay::apply(const log_format::State& record, std::uint64_t sequenc
 }
 
 Result<> LogReplay::apply(const log_format::Entries& record, std::uint64_t sequence) {
+  for (const raft::Entry& entry : record.entries) RETURN_IF_ERROR(check_index(entry.index));
   ASSIGN_OR_RETURN(Shard* const shard, shard_of(record.shard, record.replica, sequence));
   set_entries(*shard, record.entries, sequence);
   return {};

@@ -31,6 +31,7 @@ class LogReplay {
     std::map<LogIndex, StoredEntry> entries;
   };
   Result<Shard*> shard_of(ShardId shard, ReplicaId replica, std::uint64_t sequence);
+  static Result<> check_index(LogIndex index);
   static void set_base(Shard& shard, const LogBase& base, std::uint64_t sequence);
   static void set_entries(Shard& shard, const std::vector<raft::Entry>& entries, std::uint64_t sequence);
 

@@ -147,6 +147,15 @@ TEST_F(LocalTransportTest, WhatNeverArrivedIsUnavailable) {
   EXPECT_EQ(late.get().error().code(), ErrorCode::kUnavailable);
 }
 
+// Also where it is the caller's own loop that has stopped: what was posted answers nobody, and nothing hangs.
+TEST_F(LocalTransportTest, ACallToOneselfEndsWithTheLoop) {
+  a_.on_loop([&] { a_.runtime.stop(); });
+  a_.runtime.join();
+  bool answered = false;
+  a_.transport->call("a", kEcho, "x", {}, [&](const Result<std::string>&) { answered = true; });
+  EXPECT_FALSE(answered);
+}
+
 TEST_F(LocalTransportTest, TooMuchOnTheWayIsRefused) {
   std::promise<void> stuck, go;
   b_.runtime.post([&] {
