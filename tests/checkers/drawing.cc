@@ -6,6 +6,8 @@
 
 #include <fmt/format.h>
 
+#include "tests/checkers/html.h"
+
 namespace meridian::check {
 
 namespace {
@@ -13,20 +15,6 @@ namespace {
 constexpr int kLeft = 110, kTop = 40, kRow = 78, kBar = 26, kStep = 26, kLetter = 7;
 constexpr std::size_t kLongest = 60;
 constexpr std::size_t kMost = 1000;  // more is no picture
-
-std::string escape(std::string_view text) {
-  std::string out;
-  for (const char c : text) {
-    switch (c) {
-      case '<': out += "&lt;"; break;
-      case '>': out += "&gt;"; break;
-      case '&': out += "&amp;"; break;
-      case '"': out += "&quot;"; break;
-      default: out += c;
-    }
-  }
-  return out;
-}
 
 // Not within a character.
 std::string cut(std::string text) {
@@ -121,9 +109,9 @@ class Drawing {
     std::string out = fmt::format(
         "<g><title>{}</title><rect class=\"bar {}{}\" x=\"{}\" y=\"{}\" width=\"{}\" "
         "height=\"{}\" rx=\"4\"/>",
-        escape(describe(o)), to_string(o.complete.type), named_.contains(o.invoke.index) ? " named" : "", begin(o), y,
-        end(o) - begin(o), kBar);
-    out += fmt::format("<text x=\"{}\" y=\"{}\">{}</text>", begin(o) + 8, y + 17, escape(label(o)));
+        escape_html(describe(o)), to_string(o.complete.type), named_.contains(o.invoke.index) ? " named" : "", begin(o),
+        y, end(o) - begin(o), kBar);
+    out += fmt::format("<text x=\"{}\" y=\"{}\">{}</text>", begin(o) + 8, y + 17, escape_html(label(o)));
     out += fmt::format("<text class=\"time\" x=\"{}\" y=\"{}\">{:.3f} ms</text>", begin(o), y + kBar + 11,
                        static_cast<double>(o.invoke.time_us) / 1e3);
     if (o.returned != Operation::kNever) {
@@ -156,7 +144,7 @@ class Drawing {
     return fmt::format(
         "<g><title>{}</title><path d=\"M{} {}Q{} {} {} {}\" fill=\"none\" stroke=\"{}\" stroke-width=\"1.6\" "
         "marker-end=\"url(#{})\"/><text x=\"{}\" y=\"{}\" fill=\"{}\">{}</text></g>\n",
-        escape(reason.why), x1, y1, mx, my, x2, y2, color(reason.kind), marker, mx + 3, my, color(reason.kind),
+        escape_html(reason.why), x1, y1, mx, my, x2, y2, color(reason.kind), marker, mx + 3, my, color(reason.kind),
         reason.kind);
   }
 
@@ -172,13 +160,13 @@ class Drawing {
 std::string draw(std::string_view title, const std::vector<Operation>& all, const Finding& finding) {
   const auto shown = static_cast<std::ptrdiff_t>(std::min(all.size(), kMost));
   const std::vector<Operation> operations(all.begin(), all.begin() + shown);
-  std::string out = fmt::format(kHead, escape(title));
+  std::string out = fmt::format(kHead, escape_html(title));
   out += Drawing(operations, finding).svg(finding.cycle);
   if (operations.size() < all.size()) {
     out += fmt::format("<p>The first {} of {} operations are shown.</p>\n", operations.size(), all.size());
   }
-  out += "<pre>" + escape(finding.explanation) + "</pre>\n<pre>";
-  for (const Operation& o : operations) out += escape(describe(o)) + '\n';
+  out += "<pre>" + escape_html(finding.explanation) + "</pre>\n<pre>";
+  for (const Operation& o : operations) out += escape_html(describe(o)) + '\n';
   return out + "</pre></body></html>\n";
 }
 

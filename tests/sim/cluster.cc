@@ -147,6 +147,7 @@ void SimCluster::start_node(int i) {
   NodeMachine& m = *nodes_[static_cast<std::size_t>(i)];
   if (m.runtime != nullptr) return;
   m.halted = false;
+  draw(i, "down", false);
   m.clocks.reboot();
   m.runtime = std::make_unique<SimRuntime>(world_, m.address, m.clocks, m.disk);
   m.transport = std::make_unique<SimTransport>(network_, *m.runtime, m.address);
@@ -368,6 +369,7 @@ std::vector<Address> SimCluster::addresses() const {
 void SimCluster::crash_node(int i, bool power_loss) {
   NodeMachine& m = *nodes_[static_cast<std::size_t>(i)];
   if (m.runtime == nullptr) return;
+  draw(i, "down", true);
   if (power_loss) {
     // The power may go while files are being written: some of the way into work that nobody will hear of.
     std::uint64_t steps = m.rng.below(kFileSteps);
@@ -401,18 +403,31 @@ void SimCluster::crash_proxy(int i) {
 
 void SimCluster::pause_node(int i, std::int64_t duration_us) {
   NodeMachine& m = *nodes_[static_cast<std::size_t>(i)];
-  if (m.runtime != nullptr) m.runtime->pause(Duration(duration_us));
+  if (m.runtime == nullptr) return;
+  m.runtime->pause(Duration(duration_us));
+  draw(i, "paused", true);
+  world_.at(world_.now() + duration_us, EventKind::kFault, nullptr, [this, i] { draw(i, "paused", false); });
+}
+
+void SimCluster::draw(int i, const char* what, bool begins) {
+  Timeline* picture = world_.timeline();
+  if (picture == nullptr) return;
+  begins ? picture->begin(world_.now(), node_address(i), what) : picture->end(world_.now(), node_address(i), what);
 }
 
 void SimCluster::adjust_clock(int i) { nodes_[static_cast<std::size_t>(i)]->clocks.adjust(world_.now()); }
 
-void SimCluster::slow_disk(int i, double factor) { nodes_[static_cast<std::size_t>(i)]->disk.slow_factor = factor; }
+void SimCluster::slow_disk(int i, double factor) {
+  nodes_[static_cast<std::size_t>(i)]->disk.slow_factor = factor;
+  draw(i, "slow disk", factor > 1);
+}
 
 void SimCluster::fill_disk(int i, bool full) {
   NodeMachine& m = *nodes_[static_cast<std::size_t>(i)];
   m.fs.set_capacity(full ? std::optional(m.fs.used_bytes() + m.rng.below(kRoomBytes)) : std::nullopt);
   m.engine.set_disk_full(full);
   m.full = full;
+  draw(i, "full disk", full);
 }
 
 SimFileSystem& SimCluster::files(int i) { return nodes_[static_cast<std::size_t>(i)]->fs; }

@@ -105,6 +105,7 @@ class SimCluster {
  private:
   struct NodeMachine;
   struct ProxyMachine;
+  void draw(int i, const char* what, bool begins);
   std::shared_ptr<const api::ClusterState> topology() const;
   std::unique_ptr<SimClient> make_client(const std::string& name, int region);
 

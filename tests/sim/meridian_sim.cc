@@ -27,7 +27,7 @@ using namespace meridian::sim;
 constexpr int kPassed = 0, kFailed = 1, kUsage = 2;
 
 struct Arguments {
-  std::string scenario = "register", seeds, bug, history, ledger;
+  std::string scenario = "register", seeds, bug, history, ledger, timeline;
   Narrowing narrowing;
   std::uint64_t seed = 1, first = 0, last = 0;
   int jobs = 1;
@@ -83,6 +83,7 @@ bool run_seed(const Arguments& arguments, const Scenario& scenario, std::uint64_
   RunOptions options = scenario.draw(seed);
   arguments.narrowing.apply(&options);
   options.bug = arguments.bug;
+  options.picture = full && !arguments.timeline.empty();
   options.print_log = arguments.print_log;
   if (full) std::printf("%s\n", options.to_string().c_str());
   const std::clock_t began = std::clock();
@@ -104,6 +105,7 @@ bool run_seed(const Arguments& arguments, const Scenario& scenario, std::uint64_
       return true;
     }
   }
+  if (!result.picture.empty()) std::ofstream(arguments.timeline) << result.picture;
   if (!arguments.history.empty()) {
     std::ofstream out(arguments.history);
     check::write_history(result.history, out);
@@ -224,6 +226,7 @@ int main(int argc, char** argv) {
   app.add_option("--minutes", arguments.minutes, "Virtual minutes under faults, instead of a number of operations");
   app.add_option("--bug", arguments.bug, "Switch a deliberate bug on (builds with MERIDIAN_DELIBERATE_BUGS)");
   app.add_option("--history", arguments.history, "Write the history of --seed to this file");
+  app.add_option("--timeline", arguments.timeline, "Draw the end of --seed into this file, as HTML");
   std::string log = "off";
   app.add_option("--log", log, "Print the nodes' log from this level on: debug, info, warning, error, off");
   app.add_flag("--twice", arguments.twice, "Run each seed twice and compare the hashes");

@@ -43,7 +43,7 @@ class Run {
         world_(options.seed),
         log_(world_, options.print_log),
         faults_(world_, options.bug),
-        cluster_(world_, options_),
+        cluster_(picture_on(options_.picture), options_),
         workloads_(world_, cluster_, options_, result_.history),
         nemesis_(world_, cluster_, options_) {}
 
@@ -62,10 +62,18 @@ class Run {
     result_.probes = faults_.probes();
     result_.buggified = faults_.buggified();
     if (!result_.ok()) result_.last_events = world_.last_events();
+    if (options_.picture) {
+      result_.picture = timeline_.html(fmt::format("{}, seed {}", options_.scenario, options_.seed), result_.failure);
+    }
     return std::move(result_);
   }
 
  private:
+  SimWorld& picture_on(bool wanted) {
+    if (wanted) world_.draw_on(&timeline_);
+    return world_;
+  }
+
   void failed(std::string what) {
     if (result_.failure.empty()) result_.failure = std::move(what);
   }
@@ -129,6 +137,7 @@ class Run {
 
   const RunOptions options_;
   RunResult result_;
+  Timeline timeline_;
   SimWorld world_;
   SimLog log_;
   SimFaults faults_;

@@ -22,6 +22,7 @@ struct RunResult {
   std::map<std::string, std::uint64_t> kinds, probes, buggified;
   std::vector<std::string> last_events;  // of a failed run
   check::History history;
+  std::string picture;  // HTML
 
   bool ok() const { return failure.empty(); }
 };

@@ -40,6 +40,7 @@ struct RunOptions {
   std::vector<std::string> kinds;
   std::uint64_t max_faults = UINT64_MAX;  // the first so many
   bool buggify = true;
+  bool picture = false;  // RunResult::picture is wanted
   std::int64_t progress_us = 0, converge_us = 0;
 
   std::string to_string() const;  // all of them, for people

@@ -24,7 +24,10 @@ void SimNetwork::set_delay(const std::string& a, const std::string& b, std::int6
   delays_[{a, b}] = delays_[{b, a}] = {min_us, max_us};
 }
 
-void SimNetwork::cut(const Address& from, const Address& to) { cut_.insert({from, to}); }
+void SimNetwork::cut(const Address& from, const Address& to) {
+  cut_.insert({from, to});
+  if (Timeline* picture = world_.timeline()) picture->begin(world_.now(), "", "cut");
+}
 
 void SimNetwork::clog(const Address& from, const Address& to, std::int64_t duration_us) {
   auto& until = clogged_until_[{from, to}];
@@ -33,6 +36,7 @@ void SimNetwork::clog(const Address& from, const Address& to, std::int64_t durat
 
 void SimNetwork::heal() {
   cut_.clear();
+  if (Timeline* picture = world_.timeline()) picture->end(world_.now(), "", "cut");
   clogged_until_.clear();
   std::vector<Envelope> held;
   held.swap(held_);
@@ -71,6 +75,7 @@ bool SimNetwork::transmit(Envelope envelope, std::int64_t* last_arrival) {
   }
   if (is_cut || (!loopback && rng_.chance(options_.loss))) {
     ++stats_.lost;
+    draw(envelope, Timeline::kLost);
     const auto caller = envelope.caller().lock();
     // A call without a deadline would wait for ever: its connection breaks.
     const bool endless = envelope.kind != Envelope::Kind::kOneWay && envelope.remaining_us < 0;
@@ -102,7 +107,17 @@ bool SimNetwork::transmit(Envelope envelope, std::int64_t* last_arrival) {
   return true;
 }
 
+void SimNetwork::draw(const Envelope& envelope, std::int64_t arrives) const {
+  Timeline* picture = world_.timeline();
+  if (picture == nullptr) return;
+  const auto kind = envelope.kind == Envelope::Kind::kOneWay    ? Timeline::Kind::kOneWay
+                    : envelope.kind == Envelope::Kind::kRequest ? Timeline::Kind::kRequest
+                                                                : Timeline::Kind::kResponse;
+  picture->message(world_.now(), arrives, envelope.from_address, envelope.to_address, kind, envelope.method);
+}
+
 void SimNetwork::arrive_at(std::int64_t when, Envelope envelope) {
+  draw(envelope, when);
   const auto target = envelope.to.lock();
   if (target == nullptr) return;
   const std::uint64_t detail =

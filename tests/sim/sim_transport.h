@@ -68,6 +68,7 @@ class SimNetwork {
   bool transmit(Envelope envelope, std::int64_t* last_arrival);
   void arrive_at(std::int64_t when, Envelope envelope);
   void arrive(Envelope envelope);
+  void draw(const Envelope& envelope, std::int64_t arrives) const;
   void deliver_request(const std::shared_ptr<Endpoint>& target, Envelope& envelope);
 
   SimWorld& world_;

@@ -190,6 +190,7 @@ void SimWorld::note(std::string line) {
 }
 
 void SimWorld::remark(std::string line) {
+  if (timeline_ != nullptr) timeline_->note(now_, line);
   trace({now_, running_ != nullptr ? running_->id : 0, EventKind::kWorld, 0, std::move(line)});
 }
 

@@ -15,6 +15,7 @@
 
 #include "base/runtime.h"
 #include "tests/sim/sim_random.h"
+#include "tests/sim/timeline.h"
 
 namespace meridian::sim {
 
@@ -74,6 +75,10 @@ class SimWorld {
   std::uint64_t events_run() const { return events_run_; }
   Actor* running() const { return running_; }
 
+  // Where a picture of the run is wanted; null: nowhere.
+  void draw_on(Timeline* timeline) { timeline_ = timeline; }
+  Timeline* timeline() const { return timeline_; }
+
   // A line in the ring of last events that a failure prints; remark() leaves it out of the hash.
   void note(std::string line);
   void remark(std::string line);
@@ -121,6 +126,7 @@ class SimWorld {
   std::uint64_t events_run_ = 0;
   std::uint64_t events_at_now_ = 0;
   std::deque<Trace> trace_;
+  Timeline* timeline_ = nullptr;
 };
 
 }  // namespace meridian::sim
