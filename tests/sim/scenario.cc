@@ -15,6 +15,8 @@ namespace {
 constexpr double kOneWorkload = 0.25;
 }
 
+constexpr double kLargest = 1e9;  // of any number in a scenario
+
 // Collects the first mistake.
 struct Scenario::Reader {
   const toml::table& table;
@@ -25,12 +27,15 @@ struct Scenario::Reader {
     const toml::array* array = node.as_array();
     const auto low = array != nullptr && array->size() == 2 ? (*array)[0].value<double>() : std::nullopt;
     const auto high = array != nullptr && array->size() == 2 ? (*array)[1].value<double>() : std::nullopt;
-    if (!low || !high || *low > *high) return complain(path, "is not [lowest, highest]");
+    if (!low || !high || !(*low >= 0 && *low <= *high && *high <= kLargest)) {
+      return complain(path, "is not [lowest, highest], of 0 to a thousand million");
+    }
     *out = {*low, *high};
   }
   void number(const char* path, double* out) {
     const auto value = table.at_path(path).value<double>();
-    if (!value) return complain(path, "is not a number");
+    if (!value || !(*value >= 0 && *value <= kLargest))
+      return complain(path, "is not a number of 0 to a thousand million");
     *out = *value;
   }
   void complain(const char* path, const char* what) {
@@ -166,8 +171,8 @@ RunOptions Scenario::draw(std::uint64_t seed) const {
   return o;
 }
 
-// One alone, or several side by side, some rarely. A stream of its own, so that another list of workloads changes nothing
-// else of a seed.
+// One alone, or several side by side, some rarely. A stream of its own, so that another list of workloads changes
+// nothing else of a seed.
 std::vector<std::pair<std::string, double>> Scenario::draw_workloads(std::uint64_t seed) const {
   Rng rng = SimWorld(seed).rng("workloads");
   std::vector<std::string> rest = workloads_;
@@ -180,7 +185,8 @@ std::vector<std::pair<std::string, double>> Scenario::draw_workloads(std::uint64
 
 std::string RunOptions::to_string() const {
   std::string drawn;
-  for (const auto& [name, weight] : workloads) drawn += fmt::format("{}{}*{:.2f}", drawn.empty() ? "" : ",", name, weight);
+  for (const auto& [name, weight] : workloads)
+    drawn += fmt::format("{}{}*{:.2f}", drawn.empty() ? "" : ",", name, weight);
   return fmt::format(
       "seed={} scenario={} bug={} nodes={} spares={} regions={} proxies={} clients={} slots={} keys={} operations={} "
       "think={}us value={}B chaos={}us loss={:.3f} duplicate={:.3f} reorder={:.3f} stragglers={}us local={}..{}us "
@@ -190,8 +196,8 @@ std::string RunOptions::to_string() const {
       "fault_mean={}us down={}us pause={}us "
       "cut={}us "
       "slow={}us kinds={} workloads={}",
-      seed, scenario, bug.empty() ? "none" : bug, nodes, spares, regions, proxies, clients, slots, keys, operations, think_us,
-      value_bytes, chaos_us, network.loss, network.duplicate, network.reorder, network.straggler_max_us,
+      seed, scenario, bug.empty() ? "none" : bug, nodes, spares, regions, proxies, clients, slots, keys, operations,
+      think_us, value_bytes, chaos_us, network.loss, network.duplicate, network.reorder, network.straggler_max_us,
       network.local_min_us, network.local_max_us, remote_min_us, remote_max_us, disk.min_us, disk.max_us, slow_factor,
       clocks.wall_bound_us, clocks.rate_bound, election_us, attempt_us, segment_bytes, trim_bytes, keep_log_bytes,
       flush_bytes, chunk_bytes, fault_mean_us, down_us, pause_us, cut_us, slow_us, fmt::join(kinds, ","), drawn);

@@ -173,7 +173,7 @@ void without_cluster() {
   REQUIRE(!admin.replace_node(1, meridian::NodeSpec("h:1", "r"), at_once));
 
   // The last handle may go anywhere, with calls under way.
-  auto last = lazy->get_async("k", meridian::CallOptions().timeout(milliseconds(30'000)));
+  auto last = lazy->get_async("k", meridian::CallOptions().timeout(milliseconds(3'000)));
   lazy = meridian::Error(meridian::ErrorCode::kCancelled, "let go");
   admin = meridian::Admin(meridian::Client(nullptr));
   client = admin.client();
