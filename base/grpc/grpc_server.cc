@@ -67,9 +67,7 @@ Result<std::unique_ptr<GrpcServer>> GrpcServer::start(GrpcServerOptions options)
 
 GrpcServer::~GrpcServer() { shutdown(Duration::zero()); }
 
-void GrpcServer::set_serving(bool serving) {
-  health_->set_serving(serving);
-}
+void GrpcServer::set_serving(bool serving) { health_->set_serving(serving); }
 
 void GrpcServer::shutdown(Duration grace) {
   if (!server_) return;
@@ -78,6 +76,7 @@ void GrpcServer::shutdown(Duration grace) {
     options_.link->drain(grace);
     options_.link->abort();
   }
+  health_->abort();  // who watches would hold the shutdown up for the whole grace
   server_->Shutdown(deadline);
   for (const auto& service : options_.services) service->abort();
   for (const auto& service : options_.services) service->wait_for_end();

@@ -175,6 +175,7 @@ Result<api::ClusterState> Node::plan_cluster(const api::BootstrapRequest& reques
 
 void Node::bootstrap(api::BootstrapRequest request, BootstrapReply reply) {
   if (Result<> ok = check_specs(request); !ok) return reply(fail(std::move(ok).error()));
+  if (removed_) return reply(fail(ErrorCode::kFailedPrecondition, "this node was removed from its cluster"));
   // Two at a time would make two plans, and so two clusters.
   if (bootstrapping_) {
     return reply(fail(Error(ErrorCode::kBusy, "this node is forming a cluster already").with_retry_after(kBusyRetryMs)));
@@ -191,9 +192,19 @@ void Node::bootstrap(api::BootstrapRequest request, BootstrapReply reply) {
         }(this, std::move(request), std::move(reply), lifetime_.token()));
 }
 
+// It had joined, its answer was lost, and the cluster has gone on without it since: told again, a machine that was wiped
+// would come back under the old identity (M4).
+bool Node::was_removed(std::uint64_t node) const {
+  if (!replica_) return false;
+  for (const api::NodeDescriptor& n : placement_->topology()->nodes()) {
+    if (n.id() == node) return n.state() == api::LEAVING || n.state() == api::REMOVED;
+  }
+  return false;
+}
+
 // A plan that was begun is carried through by this node, whether or not anybody asks again.
 void Node::resume_formation() {
-  if (resume_timer_ != 0 || bootstrapping_) return;
+  if (resume_timer_ != 0 || bootstrapping_ || removed_) return;
   const Result<std::optional<api::ClusterState>> plan = directory_->load_plan();
   if (!plan || !*plan || complete(**plan)) return;
   api::BootstrapRequest request;
@@ -231,7 +242,7 @@ Task<Result<api::BootstrapResponse>> Node::bootstrap_now(api::BootstrapRequest r
   api::ClusterState initial = plan;
   for (api::NodeDescriptor& node : *initial.mutable_nodes()) node.set_state(api::ACTIVE);
   for (api::NodeDescriptor& node : *plan.mutable_nodes()) {
-    if (node.state() == api::ACTIVE) continue;
+    if (node.state() == api::ACTIVE || was_removed(node.id())) continue;
     api::JoinRequest join_request;
     join_request.set_cluster_id(plan.cluster_id());
     join_request.set_node_id(node.id());

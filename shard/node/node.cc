@@ -183,7 +183,7 @@ std::string Node::not_ready() const {
   if (replica_->trouble()) return replica_->trouble()->to_string();
   if (log_->is_full()) return "the log's disk is full";
   if (!replica_->is_leader() && replica_->raft_status().leader == ReplicaId()) {
-    return other_timings_.empty() ? "no leader is known" : *other_timings_.begin();
+    return other_timings_.empty() ? "no leader is known" : other_timings_.begin()->second;
   }
   return "";
 }

@@ -5,8 +5,8 @@
 
 #include <functional>
 #include <memory>
+#include <map>
 #include <optional>
-#include <set>
 #include <string>
 #include <vector>
 
@@ -81,10 +81,12 @@ class Node {
   void bootstrap(api::BootstrapRequest request, BootstrapReply reply);
   Task<Result<api::BootstrapResponse>> bootstrap_now(api::BootstrapRequest request, MonoTime deadline);
   void resume_formation();
+  bool was_removed(std::uint64_t node) const;
   Result<api::ClusterState> plan_cluster(const api::BootstrapRequest& request);
 
   void send_raft(std::vector<raft::Message> messages);
   void receive_raft(wire::RaftBatch batch);
+  void introduce(const wire::Sender& sender);
   void refuse_impostor(const wire::Sender& sender);
   void refuse_other_timing(const wire::Sender& sender);
   void ship_snapshot(ReplicaId to, wire::SnapshotChunk chunk,
@@ -105,7 +107,7 @@ class Node {
   bool bootstrapping_ = false;  // one plan at a time
   TimerId resume_timer_ = 0;
   bool draining_ = false;
-  std::set<std::string> other_timings_;  // who is not listened to, and why
+  std::map<NodeId, std::string> other_timings_;  // who is not listened to, and why
   bool removed_ = false;
   bool stopped_ = false;
   std::optional<Error> fatal_;

@@ -118,7 +118,10 @@ void Node::receive_raft(wire::RaftBatch batch) {
     case Peers::Verdict::kImpostor: return refuse_impostor(batch.sender());
     case Peers::Verdict::kOtherTiming: return refuse_other_timing(batch.sender());
   }
-  if (peers_.heard_new()) placement_->heard_of_process();
+  if (peers_.heard_new()) {
+    other_timings_.erase(NodeId(batch.sender().node_id()));
+    placement_->heard_of_process();
+  }
   for (wire::RaftMessage& m : *batch.mutable_messages()) {
     Result<raft::Message> message = wire::from_wire(std::move(m));
     if (!message) {
@@ -127,7 +130,24 @@ void Node::receive_raft(wire::RaftBatch batch) {
     }
     if (message->to != ReplicaId(directory_->identity().replica_id()) || message->type == raft::MessageType::kSnapshot) continue;
     peers_.replica_at(message->from, NodeId(batch.sender().node_id()));
+    if (message->type == raft::MessageType::kPreVote) introduce(batch.sender());
     replica_->receive(std::move(*message));
+  }
+}
+
+// It misses a leader. Where both were started at other addresses, each may know only an old one of the other: whoever
+// hears the one tells all others of it, in its name and with nothing said. It asks for as long as it misses a leader, so
+// an introduction may be lost.
+void Node::introduce(const wire::Sender& sender) {
+  PROBE("node.introduced");
+  for (const NodeId node : peers_.nodes()) {
+    const std::optional<Address> address = peers_.address_of(node);
+    if (!address || node == NodeId(sender.node_id()) || node == NodeId(peers_.self().node_id())) continue;
+    wire::RaftBatch introduction;
+    *introduction.mutable_sender() = sender;
+    introduction.set_to_node(node.value());
+    introduction.set_shard_id(kOnlyShard.value());
+    deps_.transport.send(*address, wire::kRaftBatch, introduction.SerializeAsString(), {.priority = Priority::kHigh});
   }
 }
 
@@ -145,8 +165,10 @@ void Node::refuse_other_timing(const wire::Sender& sender) {
   std::string said = fmt::format(
       "node {} at {} has raft.election_timeout = {} ms, this node {} ms: all nodes need the same", sender.node_id(),
       sender.address(), sender.election_timeout_us() / 1000, peers_.self().election_timeout_us() / 1000);
-  const auto [it, is_new] = other_timings_.insert(std::move(said));
-  if (is_new) LOG_WARNING("a node is not listened to", {{"why", *it}});
+  std::string& known = other_timings_[NodeId(sender.node_id())];
+  if (known == said) return;
+  known = std::move(said);
+  LOG_WARNING("a node is not listened to", {{"why", known}});
 }
 
 void Node::ship_snapshot(ReplicaId to, wire::SnapshotChunk chunk,

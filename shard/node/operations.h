@@ -6,7 +6,8 @@
 //   remove:  (leadership elsewhere) → out of the membership → REMOVED
 //   replace: as add, but becoming a voter and the old one's leaving are one joint change
 //
-// A node that was started at another address is heard, and its record follows. One operation at a time. Removing the node that is being added cancels the addition.
+// One operation at a time. Removing the node that is being added cancels the addition. Beside them: a node that was
+// started at another address is heard, and its record follows.
 #pragma once
 
 #include <functional>

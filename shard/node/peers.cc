@@ -29,6 +29,12 @@ void Peers::follow(const api::ClusterState& cluster) {
   }
 }
 
+std::vector<NodeId> Peers::nodes() const {
+  std::vector<NodeId> out;
+  for (const auto& [node, address] : recorded_) out.push_back(node);
+  return out;
+}
+
 std::optional<NodeId> Peers::node_of(ReplicaId replica) const {
   const auto it = node_of_.find(replica);
   return it == node_of_.end() ? std::nullopt : std::optional(it->second);

@@ -9,6 +9,7 @@
 #include <optional>
 #include <string>
 #include <utility>
+#include <vector>
 
 #include "base/transport.h"
 #include "base/types.h"
@@ -36,6 +37,8 @@ class Peers {
   void follow(const api::ClusterState& cluster);
   // The replica of `sender` speaks from there; how a new replica answers before it has the topology.
   void replica_at(ReplicaId replica, NodeId node) { node_of_[replica] = node; }
+  // All that the topology names.
+  std::vector<NodeId> nodes() const;
   std::optional<NodeId> node_of(ReplicaId replica) const;
   // The address a node last spoke from, else the recorded one; our own.
   std::optional<Address> address_of(NodeId node) const;

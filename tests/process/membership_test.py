@@ -100,15 +100,15 @@ class MembershipTest(unittest.TestCase):
     def test_a_node_that_moves_to_another_address_is_found(self):
         with Cluster(BUILD) as c:
             c.form()
-            # A follower: it knows where the leader is. (Nodes do not tell each other of a third one yet.)
-            moving = c.followers()[0]
-            moving.kill()
-            before, (port, _) = moving.address, free_ports(2)
-            moving.address = f"127.0.0.1:{port}"
-            moving.argv[moving.argv.index("--listen") + 1] = moving.address
-            moving.start()
-            self.is_active_and_caught_up(c, moving)
-            self.assertNotIn(before, [n.address for n in c.status().nodes])
+            # The leader right after another one: the two may know only old addresses of each other.
+            for moving in (c.followers()[0], c.leader()):
+                moving.kill()
+                before, (port, _) = moving.address, free_ports(2)
+                moving.address = f"127.0.0.1:{port}"
+                moving.argv[moving.argv.index("--listen") + 1] = moving.address
+                moving.start()
+                self.is_active_and_caught_up(c, moving)
+                self.assertNotIn(before, [n.address for n in c.status().nodes])
             c.wait_healthy()
 
     def test_a_node_that_was_down_for_long_catches_up_by_itself(self):

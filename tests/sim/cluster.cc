@@ -179,7 +179,8 @@ void SimCluster::start_proxy(int i) {
   m.runtime = std::make_unique<SimRuntime>(world_, m.address, m.clocks, m.disk);
   m.transport = std::make_unique<SimTransport>(network_, *m.runtime, m.address);
   ProxyOptions options;
-  for (int n = 0; n < options_.nodes; ++n) options.nodes.push_back(node_address(n));
+  // All machines: whoever replaces nodes tells proxies that start later of the new ones.
+  for (const auto& node : nodes_) options.nodes.push_back(node->address);
   options.region = m.region;
   options.version = "sim";
   options.attempt_timeout = Duration(options_.attempt_us);
@@ -342,6 +343,19 @@ bool SimCluster::form(std::string* why) {
     });
     world_.run_until([&] { return answered; }, deadline);
     if (!formed) world_.run_for(100'000);
+  }
+  // Asked again, a cluster says that it exists as soon as one node is in it. Until all are, the plan of whoever forms
+  // it is all there is, and a disk that is lost would be the cluster.
+  const auto complete = [&] {
+    for (int i = 0; i < options_.nodes; ++i) {
+      const NodeMachine& m = *nodes_[static_cast<std::size_t>(i)];
+      if (m.node == nullptr || m.node->replica() == nullptr) return false;
+    }
+    return true;
+  };
+  if (formed && !world_.run_until(complete, deadline)) {
+    *why = "not every node has joined";
+    return false;
   }
   return formed;
 }

@@ -1,4 +1,5 @@
 #include <arpa/inet.h>
+#include <grpcpp/create_channel.h>
 #include <gtest/gtest.h>
 #include <netinet/in.h>
 #include <sys/socket.h>
@@ -8,6 +9,7 @@
 #include <thread>
 #include <vector>
 
+#include "base/grpc/health.grpc.pb.h"
 #include "tests/transport/harness.h"
 
 namespace meridian::test {
@@ -301,6 +303,46 @@ TEST(GrpcTransport, OutlivesALoopThatStopsFirst) {
   runtime.run();
   transport.reset();
   EXPECT_FALSE(answered);
+}
+
+TEST(GrpcServer, TellsItsHealthAndEveryChangeOfIt) {
+  using grpc::health::v1::HealthCheckResponse;
+  End end;
+  end.serve();
+  const auto stub =
+      grpc::health::v1::Health::NewStub(grpc::CreateChannel(end.address, grpc::InsecureChannelCredentials()));
+  const auto check = [&](const std::string& service, HealthCheckResponse* response) {
+    grpc::ClientContext context;
+    grpc::health::v1::HealthCheckRequest request;
+    request.set_service(service);
+    return stub->Check(&context, request, response).error_code();
+  };
+  HealthCheckResponse response;
+  EXPECT_EQ(check("", &response), grpc::StatusCode::OK);
+  EXPECT_EQ(response.status(), HealthCheckResponse::SERVING);
+  EXPECT_EQ(check("nobody", &response), grpc::StatusCode::NOT_FOUND);
+
+  grpc::ClientContext leaves;
+  {
+    const auto gone = stub->Watch(&leaves, {});
+    leaves.TryCancel();
+  }
+  grpc::ClientContext stays;
+  const auto watch = stub->Watch(&stays, {});
+  ASSERT_TRUE(watch->Read(&response));
+  EXPECT_EQ(response.status(), HealthCheckResponse::SERVING);
+  end.server().set_serving(false);
+  ASSERT_TRUE(watch->Read(&response));
+  EXPECT_EQ(response.status(), HealthCheckResponse::NOT_SERVING);
+  EXPECT_EQ(check("", &response), grpc::StatusCode::OK);
+  EXPECT_EQ(response.status(), HealthCheckResponse::NOT_SERVING);
+
+  // Who watches holds nobody up.
+  const MonoTime began = end.runtime().now();
+  end.stop_server(30s);
+  EXPECT_LT(end.runtime().now() - began, 20s);
+  EXPECT_FALSE(watch->Read(&response));
+  EXPECT_EQ(watch->Finish().error_code(), grpc::StatusCode::UNAVAILABLE);
 }
 
 TEST(GrpcServer, SaysThatAPortIsInUse) {
