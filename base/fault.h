@@ -1,7 +1,7 @@
 // Places where the simulator and scripts interfere. All three cost one branch on a null pointer in production.
 //   if (BUGGIFY("snapshot.every_10_entries")) ...   simulation only: now and then do the legal but rare thing
 //   FAILPOINT("log.before_sync");                    a script may stop, delay, fail or kill here (test builds)
-//   PROBE("raft.vote_rejected_by_lease");            this rare path was taken; soak runs report those never hit
+//   PROBE("raft.vote_refused_by_promise");           this rare path was taken; soak runs report those never hit
 // Also the deliberate bugs by which checkers are proven: if (DELIBERATE_BUG("ack_before_fsync")) ...
 #pragma once
 

@@ -27,6 +27,7 @@ struct ReplicaOptions {
 
   api::Limits limits;
   std::size_t max_queued_bytes = 64 << 20;       // requests that wait for evaluation, and unapplied log: kBusy beyond
+  std::size_t max_append_bytes = 1 << 20;        // raft::Options
   std::size_t max_entry_bytes = 1 << 20;         // commands are grouped up to this
   std::size_t max_apply_bytes = 4 << 20;         // of one engine batch
   std::size_t trim_after_bytes = 8 << 20;        // how much is applied before the log is trimmed again

@@ -19,6 +19,7 @@ raft::Options raft_options(const ReplicaOptions& o) {
   out.heartbeat_interval = o.heartbeat_interval;
   out.clock_drift = o.clock_drift;
   out.priority = o.priority;
+  out.max_append_bytes = o.max_append_bytes;
   out.max_uncommitted_bytes = SIZE_MAX / 2;  // WritePath bounds it, before it evaluates
   out.seed = o.seed;
   return out;

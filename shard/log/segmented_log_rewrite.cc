@@ -11,6 +11,7 @@ namespace meridian {
 namespace {
 
 // Of one batch: small enough not to hold up what others wait for.
+constexpr std::size_t kSmallRewriteBytes = 256;
 constexpr std::size_t kRewriteBytes = 1 << 20;
 
 }  // namespace
@@ -39,10 +40,11 @@ void SegmentedLog::maybe_rewrite() {
 
 void SegmentedLog::rewrite_some() {
   const std::uint64_t end = segments_[1].first_sequence;
+  const std::size_t step = BUGGIFY("log.small_rewrite_steps") ? kSmallRewriteBytes : kRewriteBytes;
   Batch& batch = open_batch();
   const std::size_t before = batch.bytes.size();
-  while (!rewrite_items_.empty() && batch.bytes.size() - before < kRewriteBytes) {
-    const std::size_t room = kRewriteBytes - (batch.bytes.size() - before);
+  while (!rewrite_items_.empty() && batch.bytes.size() - before < step) {
+    const std::size_t room = step - (batch.bytes.size() - before);
     if (table_.restate(rewrite_items_.front(), end, batch.sequence, room, batch.bytes)) rewrite_items_.pop_front();
   }
   totals_.bytes_rewritten += batch.bytes.size() - before;

@@ -78,19 +78,24 @@ Result<> Node::recover() {
     if (found.shard == kOnlyShard) log = &found;
   }
   if (!identity.initialised()) {
-    // The node knew whom it belongs to, and stopped before its data was created: start over.
-    ASSIGN_OR_RETURN(const std::optional<api::JoinRequest> join, directory_->load_join());
-    if (!join) return fail(ErrorCode::kCorruption, directory_->path() + "/JOIN is missing");
-    forming_ = true;
-    spawn(deps_.runtime, [](Node* self, api::JoinRequest request, std::weak_ptr<char> alive) -> Task<void> {
-      Result<> created = co_await self->create_initial(std::move(request));
-      if (alive.expired()) co_return;
-      self->forming_ = false;
-      if (!created) self->stop_with(std::move(created).error());
-    }(this, *join, lifetime_.token()));
+    // The node knew whom it belongs to, and stopped before its data was created.
+    RETURN_IF_ERROR(start_over());
     return {};
   }
   return start_replica(log);
+}
+
+Result<> Node::start_over() {
+  ASSIGN_OR_RETURN(const std::optional<api::JoinRequest> join, directory_->load_join());
+  if (!join) return fail(ErrorCode::kCorruption, directory_->path() + "/JOIN is missing");
+  forming_ = true;
+  spawn(deps_.runtime, [](Node* self, api::JoinRequest request, std::weak_ptr<char> alive) -> Task<void> {
+    Result<> created = co_await self->create_initial(std::move(request));
+    if (alive.expired()) co_return;
+    self->forming_ = false;
+    if (!created) self->stop_with(std::move(created).error());
+  }(this, *join, lifetime_.token()));
+  return {};
 }
 
 Result<> Node::start_replica(const RecoveredLog* log) {
@@ -149,6 +154,10 @@ void Node::handle_removed() {
   deps_.runtime.post(lifetime_.guard([this, replica] {
     replica_.reset();
     placement_.reset();
+    if (DELIBERATE_BUG("removed_replica_votes")) {
+      removed_ = false;
+      if (start_over()) return;
+    }
     log_->remove(kOnlyShard, replica, replica.next(), nullptr);
   }));
 }

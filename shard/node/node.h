@@ -66,6 +66,8 @@ class Node {
   Node(Deps deps, std::unique_ptr<DataDirectory> directory, NodeOptions options);
   Result<> recover();
   Result<> start_replica(const RecoveredLog* log);
+  // As the join request that it once took says, with nothing.
+  Result<> start_over();
   void serve();
   void serve_data();
   void serve_topology();

@@ -8,6 +8,8 @@
 #include <rocksdb/file_system.h>
 #include <rocksdb/system_clock.h>
 
+#include "tests/engine/background_jobs.h"
+
 namespace meridian {
 
 namespace {
@@ -241,7 +243,7 @@ class Directory final : public rocksdb::FSDirectory {
 };
 
 // A failed flush makes RocksDB wait a second before it tries again; without power there is nothing to wait for.
-class Clock final : public rocksdb::SystemClockWrapper {
+class Clock : public rocksdb::SystemClockWrapper {
  public:
   Clock() : SystemClockWrapper(rocksdb::SystemClock::Default()) {}
   const char* Name() const override { return "meridian.FileSystemEnv.Clock"; }
@@ -252,6 +254,29 @@ class Clock final : public rocksdb::SystemClockWrapper {
 
  private:
   std::atomic<bool> cut_ = false;
+};
+
+// Passes by being looked at, so that no wait for it takes long or for ever.
+class VirtualClock final : public Clock {
+ public:
+  explicit VirtualClock(BackgroundJobs& jobs) : jobs_(jobs) {}
+  std::uint64_t NowMicros() override { return ++now_us_; }
+  std::uint64_t NowNanos() override { return NowMicros() * 1000; }
+  std::uint64_t CPUMicros() override { return NowMicros(); }
+  std::uint64_t CPUNanos() override { return NowNanos(); }
+  rocksdb::Status GetCurrentTime(std::int64_t* seconds) override {
+    *seconds = kBeganSeconds;
+    return rocksdb::Status::OK();
+  }
+  void SleepForMicroseconds(int us) override {
+    now_us_ += static_cast<std::uint64_t>(us);
+    jobs_.paused();
+  }
+
+ private:
+  BackgroundJobs& jobs_;
+  static constexpr std::int64_t kBeganSeconds = 1'767'225'600;
+  std::atomic<std::uint64_t> now_us_ = std::uint64_t{kBeganSeconds} * 1'000'000;
 };
 
 struct HeldLock final : rocksdb::FileLock {
@@ -320,20 +345,41 @@ IOStatus FileSystemEnv::Adapter::UnlockFile(rocksdb::FileLock* lock, const IOOpt
 
 class FileSystemEnv::WholeEnv final : public rocksdb::EnvWrapper {
  public:
-  explicit WholeEnv(const std::shared_ptr<rocksdb::FileSystem>& fs)
-      : EnvWrapper(rocksdb::NewCompositeEnv(fs)), clock_(std::make_shared<Clock>()) {
+  WholeEnv(const std::shared_ptr<rocksdb::FileSystem>& fs, BackgroundJobs* jobs)
+      : EnvWrapper(rocksdb::NewCompositeEnv(fs)),
+        clock_(jobs != nullptr ? std::make_shared<VirtualClock>(*jobs) : std::make_shared<Clock>()),
+        jobs_(jobs) {
     system_clock_ = clock_;
   }
   const char* Name() const override { return "meridian.FileSystemEnv"; }
-  void SleepForMicroseconds(int us) override { clock_->SleepForMicroseconds(us); }
   void cut() { clock_->cut(); }
+
+  std::uint64_t NowMicros() override { return clock_->NowMicros(); }
+  std::uint64_t NowNanos() override { return clock_->NowNanos(); }
+  std::uint64_t NowCPUNanos() override { return clock_->CPUNanos(); }
+  rocksdb::Status GetCurrentTime(std::int64_t* seconds) override { return clock_->GetCurrentTime(seconds); }
+  void SleepForMicroseconds(int us) override { clock_->SleepForMicroseconds(us); }
+
+  void Schedule(void (*run)(void*), void* argument, Priority priority, void* tag,
+                void (*unscheduled)(void*)) override {
+    if (jobs_ == nullptr) return EnvWrapper::Schedule(run, argument, priority, tag, unscheduled);
+    jobs_->add({run, argument, priority, tag, unscheduled});
+  }
+  int UnSchedule(void* tag, Priority priority) override {
+    return jobs_ == nullptr ? EnvWrapper::UnSchedule(tag, priority) : jobs_->remove(tag, priority);
+  }
+  unsigned GetThreadPoolQueueLen(Priority priority) const override {
+    return jobs_ == nullptr ? EnvWrapper::GetThreadPoolQueueLen(priority)
+                            : static_cast<unsigned>(jobs_->waiting(priority));
+  }
 
  private:
   std::shared_ptr<Clock> clock_;
+  BackgroundJobs* jobs_;
 };
 
-FileSystemEnv::FileSystemEnv(FileSystem& fs, std::mutex& mutex)
-    : adapter_(std::make_shared<Adapter>(fs, mutex)), env_(std::make_unique<WholeEnv>(adapter_)) {}
+FileSystemEnv::FileSystemEnv(FileSystem& fs, std::mutex& mutex, BackgroundJobs* jobs)
+    : adapter_(std::make_shared<Adapter>(fs, mutex)), env_(std::make_unique<WholeEnv>(adapter_, jobs)) {}
 FileSystemEnv::~FileSystemEnv() = default;
 rocksdb::Env* FileSystemEnv::env() { return env_.get(); }
 void FileSystemEnv::cut() {

@@ -11,10 +11,13 @@
 
 namespace meridian {
 
+class BackgroundJobs;
+
 class FileSystemEnv {
  public:
   // fs need not be thread-safe: it is only used under mutex, which all incarnations share.
-  FileSystemEnv(FileSystem& fs, std::mutex& mutex);
+  // jobs: who runs RocksDB's background jobs; the clock is a virtual one then, and nothing sleeps. Null: threads do it.
+  FileSystemEnv(FileSystem& fs, std::mutex& mutex, BackgroundJobs* jobs = nullptr);
   ~FileSystemEnv();
 
   rocksdb::Env* env();

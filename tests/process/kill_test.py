@@ -9,7 +9,7 @@ import signal
 import sys
 import unittest
 
-from cluster import ELECTION_TIMEOUT_S, Cluster, build_argument, gaps, wait_until
+from cluster import Cluster, build_argument, gaps, metric, wait_until
 
 BUILD = ""
 LIMIT_S = 2.0
@@ -85,17 +85,17 @@ class KillTest(unittest.TestCase):
             load.wait_progress()
             for _ in range(3):
                 leader = c.leader()
+                others = [n for n in c.nodes if n is not leader]
                 self.assertEqual(leader.terminate(), 0)
+                # Nobody had to notice a silence first, which takes an election timeout: at its end another one leads.
+                self.assertEqual(sum(metric(n.http, "meridian_raft_leader") for n in others), 1)
                 load.wait_progress()
                 leader.start()
                 c.wait_healthy()
             summary = load.stop()
             load.verify()
-            # Nobody has to notice a silence first: an orderly end costs less than an election does, unless the
-            # machine is so busy that one hand-over of the three comes too late.
-            pauses = sorted((length for _, length in gaps(summary["acks"], 0)), reverse=True)
-            self.assertLess(pauses[0], LIMIT_S, pauses[:5])
-            self.assertLess(pauses[1], ELECTION_TIMEOUT_S, pauses[:5])
+            longest = max(length for _, length in gaps(summary["acks"], 0))
+            self.assertLess(longest, LIMIT_S)
 
 
 if __name__ == "__main__":

@@ -254,6 +254,12 @@ TEST(RaftBugsDeathTest, PromiseForgottenAtRestart) {
                "stale read");
 }
 
+TEST(RaftBugsDeathTest, VoteWhileFollowing) {
+  EXPECT_DEATH(play({"bug vote_while_following", "group 3", "lead 1", "cut 3", "run 700", "heal", "cut 1", "campaign 3",
+                     "settle", "propose 3 a", "settle", "read-index 1 1"}),
+               "stale read");
+}
+
 TEST(RaftBugsDeathTest, LeaseAfterTimeoutNow) {
   EXPECT_DEATH(play({"bug lease_after_timeout_now", "group 3", "lead 1", "run 10", "hold TimeoutNow", "transfer 1 to=2",
                      "run 600", "cut 1", "release", "settle", "propose 2 a", "settle", "read-index 1 1"}),

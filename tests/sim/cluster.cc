@@ -7,10 +7,10 @@
 
 #include "base/check.h"
 #include "base/keys.h"
-#include "base/mem_engine.h"
 #include "proxy/proxy.h"
 #include "shard/node/node.h"
 #include "tests/sim/sim_file.h"
+#include "tests/sim/sim_store.h"
 #include "txn/mvcc.h"
 
 namespace meridian::sim {
@@ -25,9 +25,10 @@ constexpr std::int64_t kFormUs = 300'000'000;  // messages are lost already
 // Everything but what each replica keeps for itself (txn::KeyKind::kLocal).
 const KeyRange kReplicatedKeys{std::string(1, '\x02'), {}};
 
-NodeOptions node_options(const RunOptions& run, const std::string& region) {
+NodeOptions node_options(const RunOptions& run, const std::string& region, int index) {
   NodeOptions options;
   options.region = region;
+  if (run.priorities) options.replica.priority = static_cast<std::uint32_t>(index % 3);
   options.version = "sim";
   options.log.segment_bytes = run.segment_bytes;
   options.replica.election_timeout = Duration(run.election_us);
@@ -36,6 +37,7 @@ NodeOptions node_options(const RunOptions& run, const std::string& region) {
   options.replica.keep_log_bytes = run.keep_log_bytes;
   options.replica.flush_after_bytes = run.flush_bytes;
   options.replica.snapshot_chunk_bytes = run.chunk_bytes;
+  options.replica.max_append_bytes = run.append_bytes;
   return options;
 }
 
@@ -47,7 +49,7 @@ SimClient::~SimClient() {
   core.reset();
 }
 
-// A machine that runs a node. Disk and engine outlive the node's incarnations.
+// A machine that runs a node. Disk and store outlive the node's incarnations.
 struct SimCluster::NodeMachine {
   NodeMachine(SimWorld& world, int i, std::uint64_t machine, const RunOptions& options)
       : index(i),
@@ -57,7 +59,7 @@ struct SimCluster::NodeMachine {
         disk(options.disk),
         rng(world.rng("fs", machine)),
         fs([this] { return rng.next(); }),
-        engine(fs) {}
+        store(make_store(options.store, fs, world.rng("store", machine))) {}
 
   const int index;
   const Address address;
@@ -66,7 +68,7 @@ struct SimCluster::NodeMachine {
   SimDisk disk;
   Rng rng;
   SimFileSystem fs;
-  MemEngine engine;
+  const std::unique_ptr<SimStore> store;
   bool may_die = false;
   bool halted = false;
   bool full = false;
@@ -165,8 +167,9 @@ void SimCluster::start_node(int i) {
   };
   Result<std::unique_ptr<DataDirectory>> directory = DataDirectory::open(m.fs, "/data");
   if (!directory) return fatal(directory.error());
-  Result<std::unique_ptr<Node>> node = Node::open({*m.runtime, *m.transport, m.engine, m.fs, fatal},
-                                                  std::move(*directory), node_options(options_, m.region));
+  if (const Result<> opened = m.store->open(); !opened) return fatal(opened.error());
+  Result<std::unique_ptr<Node>> node = Node::open({*m.runtime, *m.transport, m.store->engine(), m.fs, fatal},
+                                                  std::move(*directory), node_options(options_, m.region, i));
   if (!node) return fatal(node.error());
   *starting = false;
   m.node = std::move(*node);
@@ -197,6 +200,12 @@ std::optional<int> SimCluster::leader() const {
     if (!leader || own > term) leader = m->index, term = own;
   }
   return leader;
+}
+
+std::optional<raft::Status> SimCluster::raft_status(int i) const {
+  const NodeMachine& m = *nodes_[static_cast<std::size_t>(i)];
+  if (m.node == nullptr || m.node->replica() == nullptr) return std::nullopt;
+  return m.node->replica()->raft_status();
 }
 
 Term SimCluster::term() const {
@@ -290,7 +299,7 @@ bool SimCluster::converged(std::string* why) const {
                          first->node->replica()->applied().index);
       return false;
     }
-    const std::uint64_t own = m.engine.hash(kReplicatedKeys);
+    const std::uint64_t own = m.store->hash(kReplicatedKeys);
     if (first != nullptr && own != hash) {
       *why = fmt::format("node {} holds other bytes than node {}, both having applied {}", i, first->index, applied);
       return false;
@@ -387,9 +396,12 @@ void SimCluster::crash_node(int i, bool power_loss) {
   if (power_loss) {
     // The power may go while files are being written: some of the way into work that nobody will hear of.
     std::uint64_t steps = m.rng.below(kFileSteps);
-    m.fs.set_injector([&m, steps](SimFileSystem::Operation, const std::string&) mutable -> std::optional<Error> {
-      if (steps-- != 0) return std::nullopt;
-      m.fs.crash();
+    bool gone = false;
+    using Operation = SimFileSystem::Operation;
+    m.fs.set_injector([&m, steps, gone](Operation operation, const std::string&) mutable -> std::optional<Error> {
+      // RocksDB may read while it writes in the background: only what changes the disk has an order.
+      if (!gone && (operation == Operation::kRead || steps-- != 0)) return std::nullopt;
+      if (!std::exchange(gone, true)) m.fs.crash();
       return Error(ErrorCode::kIo, "the power is gone");
     });
     m.runtime->hasten_blocking(kTornChance);
@@ -401,8 +413,8 @@ void SimCluster::crash_node(int i, bool power_loss) {
   m.transport.reset();
   m.runtime.reset();
   if (ending_) return;  // nobody will look at what is left, and working it out takes long
+  m.store->close();     // its memory is gone either way
   power_loss ? m.fs.crash() : m.fs.kill();
-  m.engine.crash([&m] { return m.rng.next(); });  // its memory is gone either way
 }
 
 void SimCluster::crash_proxy(int i) {
@@ -439,7 +451,7 @@ void SimCluster::slow_disk(int i, double factor) {
 void SimCluster::fill_disk(int i, bool full) {
   NodeMachine& m = *nodes_[static_cast<std::size_t>(i)];
   m.fs.set_capacity(full ? std::optional(m.fs.used_bytes() + m.rng.below(kRoomBytes)) : std::nullopt);
-  m.engine.set_disk_full(full);
+  m.store->set_disk_full(full);
   m.full = full;
   draw(i, "full disk", full);
 }
@@ -451,9 +463,7 @@ void SimCluster::wipe_node(int i) {
   CHECK(m.runtime == nullptr);
   fill_disk(i, false);
   CHECK(m.fs.remove_all("/data").has_value());
-  WriteBatch everything;
-  everything.remove_range({});
-  CHECK(m.engine.write(everything, MayBlock::kYes).has_value() && m.engine.flush().has_value());
+  m.store->wipe();
 }
 
 void SimCluster::heal() {
@@ -473,7 +483,7 @@ void SimCluster::heal() {
 
 std::vector<std::pair<std::uint64_t, check::Value>> SimCluster::stored(int node, const std::string& key) const {
   std::vector<std::pair<std::uint64_t, check::Value>> versions;
-  MemEngine& engine = nodes_[static_cast<std::size_t>(node)]->engine;
+  Engine& engine = nodes_[static_cast<std::size_t>(node)]->store->engine();
   const KeyspaceId keyspace(1);
   const auto it = engine.iterate(txn::version_range(keyspace, key, key_after(key)), {});
   for (it->seek_to_first(); it->valid(); it->next()) {

@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "client/core/client_core.h"
+#include "raft/core.h"
 #include "tests/checkers/history.h"
 #include "tests/sim/scenario.h"
 #include "tests/sim/sim_faults.h"
@@ -86,6 +87,8 @@ class SimCluster {
   void wipe_node(int i);
   // Which node believes that it leads, in the highest term.
   std::optional<int> leader() const;
+  // nullopt: its replica does not run.
+  std::optional<raft::Status> raft_status(int i) const;
   // The highest term that any node is in.
   Term term() const;
   // Of the node, 0 while it is not known.

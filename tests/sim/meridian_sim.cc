@@ -241,6 +241,8 @@ int main(int argc, char** argv) {
   app.add_option("--max-faults", arguments.narrowing.max_faults, "Only the first so many");
   app.add_flag("--no-buggify", arguments.narrowing.no_buggify, "No buggify point is awake");
   app.add_flag("--quiet-network", arguments.narrowing.quiet_network, "Nothing is lost, doubled or reordered");
+  app.add_option("--store", arguments.narrowing.store, "mem or rocks, whatever the seed draws")
+      ->check(CLI::IsMember({"mem", "rocks"}));
   app.add_flag("-v,--verbose", arguments.verbose, "A line for each seed of a sweep");
   try {
     app.parse(argc, argv);

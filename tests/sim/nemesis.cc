@@ -41,6 +41,8 @@ bool Nemesis::strike(const std::string& kind) {
   if (kind == "disk_full") return fill_disk();
   if (kind == "fsync_fails") return fail_sync();
   if (kind == "bit_flip") return flip_bit();
+  if (kind == "old_term_on_majority") return old_term_on_majority();
+  if (kind == "vote_within_lease") return vote_within_lease();
   if (kind == "add_node" || kind == "remove_node" || kind == "replace_node") return change_members(kind);
   return strike_network_or_nodes(kind), true;
 }

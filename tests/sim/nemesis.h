@@ -1,7 +1,9 @@
 // Does harm: at random moments one of the run's kinds of fault, each undone after a while.
 #pragma once
 
+#include <array>
 #include <cstdint>
+#include <functional>
 #include <map>
 #include <optional>
 #include <string>
@@ -30,9 +32,22 @@ class Nemesis {
 
   // nemesis_disk.cc
   bool fill_disk();
+  std::optional<int> snapshot_receiver() const;
   bool fail_sync();
   void start_after_failed_sync(int i, bool power_too);
   bool flip_bit();
+
+  // nemesis_elections.cc
+  // Looks until the condition holds, and then goes on; gives up, and heals the network, after a while.
+  void when(std::function<bool()> condition, Callback then);
+  void look(std::function<bool()> condition, std::int64_t deadline, Callback then);
+  void end_staging();
+  void cut_pair(int a, int b);
+  void mend_pair(int a, int b);
+  void cut_one_way(int from, int to);
+  std::optional<std::array<int, 3>> leader_and_two() const;
+  bool old_term_on_majority();
+  bool vote_within_lease();
 
   // nemesis_members.cc
   bool busy_with_members() const;
@@ -67,6 +82,7 @@ class Nemesis {
   Rng rng_;
   bool stopped_ = false;
   std::uint64_t struck_ = 0;
+  bool staging_ = false;        // a fault of nemesis_elections.cc is under way
   bool asking_ = false;         // an operator's request is under way
   std::optional<int> damaged_;  // a node whose log was spoilt, until it is replaced
   std::string not_noticed_;

@@ -13,8 +13,21 @@ constexpr std::int64_t kRetryUs = 100'000;
 const std::string kLogDirectory = "/data/log";
 }  // namespace
 
+std::optional<int> Nemesis::snapshot_receiver() const {
+  const std::optional<int> leader = cluster_.leader();
+  if (!leader) return std::nullopt;
+  for (const raft::FollowerStatus& follower : cluster_.raft_status(*leader)->followers) {
+    for (int i = 0; follower.snapshotting && i < cluster_.nodes(); ++i) {
+      if (const auto status = cluster_.raft_status(i); status && status->id == follower.id) return i;
+    }
+  }
+  return std::nullopt;
+}
+
 bool Nemesis::fill_disk() {
-  const int i = draw_node();
+  // Most of all where a snapshot is on its way to.
+  const std::optional<int> receiver = rng_.chance(0.5) ? snapshot_receiver() : std::nullopt;
+  const int i = receiver ? *receiver : draw_node();
   world_.note(fmt::format("fault: the disk of node {} fills up", i));
   cluster_.fill_disk(i, true);
   later(draw_us(options_.slow_us), [this, i] {

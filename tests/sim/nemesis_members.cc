@@ -10,6 +10,7 @@ namespace meridian::sim {
 namespace {
 constexpr std::int64_t kTickUs = 500'000;
 constexpr std::int64_t kAskUs = 5'000'000;
+constexpr double kWipeChance = 0.3;  // of a removed one, at each tick
 constexpr std::size_t kFewest = 3, kMost = 7;
 }  // namespace
 
@@ -80,6 +81,11 @@ void Nemesis::tend_members() {
   later(kTickUs, [this] {
     for (int i = 0; i < cluster_.nodes(); ++i) {
       if (!cluster_.removed(i)) continue;
+      // A while as it is, restarted or not: it must stay out.
+      if (!rng_.chance(kWipeChance)) {
+        if (rng_.chance(0.5)) cluster_.crash_node(i, rng_.chance(0.5)), cluster_.start_node(i);
+        continue;
+      }
       world_.note(fmt::format("node {} was removed: its disk is wiped, and it starts empty", i));
       cluster_.crash_node(i, false);
       cluster_.wipe_node(i);

@@ -1,6 +1,7 @@
 #include "tests/sim/run.h"
 
 #include <algorithm>
+#include <set>
 
 #include <fmt/format.h>
 
@@ -13,6 +14,7 @@ namespace meridian::sim {
 
 namespace {
 
+constexpr std::size_t kKinds = 3;                 // of faults that a seed must have seen, if it has so many
 constexpr std::uint64_t kProgress = 30;          // operations that must be answered soon after healing
 constexpr std::int64_t kFinishUs = 300'000'000;  // for the operations that are still missing then
 constexpr std::int64_t kIdleUs = 60'000'000;     // longer than any operation with all its repetitions
@@ -86,10 +88,13 @@ class Run {
     if (options_.kinds.empty() || !options_.buggify) faults_.set_buggify(false);
     if (!options_.kinds.empty()) nemesis_.start();
     const auto enough = [&] { return workloads_.answered() >= options_.operations; };
+    const std::size_t kinds = options_.max_faults < UINT64_MAX ? 0 : std::min(kKinds, std::set<std::string>(options_.kinds.begin(), options_.kinds.end()).size());
+    const auto varied = [&] { return nemesis_.counts().size() >= kinds; };
     const auto broken = [&] {
       return !workloads_.violation().empty() || !cluster_.died().empty() || !nemesis_.violation().empty();
     };
-    world_.run_until([&] { return enough() || broken(); }, world_.now() + options_.chaos_us);
+    world_.run_until([&] { return (enough() && varied()) || broken(); }, world_.now() + options_.chaos_us);
+    if (!varied()) world_.run_until([&] { return varied() || broken(); }, world_.now() + options_.chaos_us);
     if (broken()) return failed(workloads_.violation() + nemesis_.violation());
 
     nemesis_.stop();

@@ -13,6 +13,8 @@ namespace meridian::sim {
 
 namespace {
 constexpr double kOneWorkload = 0.25;
+constexpr double kOnRocks = 0.05;
+constexpr double kWithPriorities = 0.15;
 }
 
 constexpr double kLargest = 1e9;  // of any number in a scenario
@@ -81,6 +83,7 @@ Result<Scenario> Scenario::load(const std::string& path) {
                                                     {"storage.keep_log_kb", &s.keep_log_kb_},
                                                     {"storage.flush_kb", &s.flush_kb_},
                                                     {"storage.chunk_kb", &s.chunk_kb_},
+                                                    {"storage.append_kb", &s.append_kb_},
                                                     {"faults.mean_ms", &s.mean_ms_},
                                                     {"faults.down_ms", &s.down_ms_},
                                                     {"faults.pause_ms", &s.pause_ms_},
@@ -116,6 +119,8 @@ RunOptions Scenario::draw(std::uint64_t seed) const {
   RunOptions o;
   o.seed = seed;
   o.scenario = name_;
+  if (SimWorld(seed).rng("store").chance(kOnRocks)) o.use_store(StoreKind::kRocks);
+  o.priorities = SimWorld(seed).rng("priorities").chance(kWithPriorities);
   o.nodes = nodes_.draw_int(rng);
   o.spares = spares_.draw_int(rng);
   o.regions = regions_.draw_int(rng);
@@ -163,6 +168,10 @@ RunOptions Scenario::draw(std::uint64_t seed) const {
   o.progress_us = static_cast<std::int64_t>(progress_s_ * 1e6);
   o.converge_us = static_cast<std::int64_t>(converge_s_ * 1e6);
 
+  const double u = rng.unit();
+  const double append_kb = append_kb_.low + (append_kb_.high - append_kb_.low) * u * u * u;
+  o.append_bytes = std::max<std::uint64_t>(1, static_cast<std::uint64_t>(append_kb * 1024));
+
   std::vector<std::string> rest = kinds_;
   for (std::size_t i = rest.size(); i > 1; --i) std::swap(rest[i - 1], rest[rng.below(i)]);
   for (std::size_t i = 0; i < rest.size(); ++i) {
@@ -183,24 +192,30 @@ std::vector<std::pair<std::string, double>> Scenario::draw_workloads(std::uint64
   return {drawn.begin(), drawn.end()};
 }
 
+void RunOptions::use_store(StoreKind kind) {
+  store = kind;
+  // RocksDB's tables hold random ids of their writers.
+  network.hash_contents = kind == StoreKind::kMem;
+}
+
 std::string RunOptions::to_string() const {
   std::string drawn;
   for (const auto& [name, weight] : workloads)
     drawn += fmt::format("{}{}*{:.2f}", drawn.empty() ? "" : ",", name, weight);
   return fmt::format(
-      "seed={} scenario={} bug={} nodes={} spares={} regions={} proxies={} clients={} slots={} keys={} operations={} "
+      "seed={} scenario={} bug={} store={} priorities={} nodes={} spares={} regions={} proxies={} clients={} slots={} keys={} operations={} "
       "think={}us value={}B chaos={}us loss={:.3f} duplicate={:.3f} reorder={:.3f} stragglers={}us local={}..{}us "
       "remote={}..{}us "
       "disk={}..{}us slow_factor={:.1f} wall_bound={}us rate_bound={:.4f} election={}us attempt={}us segment={}B "
-      "trim={}B keep_log={}B flush={}B chunk={}B "
+      "trim={}B keep_log={}B flush={}B chunk={}B append={}B "
       "fault_mean={}us down={}us pause={}us "
       "cut={}us "
       "slow={}us kinds={} workloads={}",
-      seed, scenario, bug.empty() ? "none" : bug, nodes, spares, regions, proxies, clients, slots, keys, operations,
+      seed, scenario, bug.empty() ? "none" : bug, sim::to_string(store), priorities, nodes, spares, regions, proxies, clients, slots, keys, operations,
       think_us, value_bytes, chaos_us, network.loss, network.duplicate, network.reorder, network.straggler_max_us,
       network.local_min_us, network.local_max_us, remote_min_us, remote_max_us, disk.min_us, disk.max_us, slow_factor,
       clocks.wall_bound_us, clocks.rate_bound, election_us, attempt_us, segment_bytes, trim_bytes, keep_log_bytes,
-      flush_bytes, chunk_bytes, fault_mean_us, down_us, pause_us, cut_us, slow_us, fmt::join(kinds, ","), drawn);
+      flush_bytes, chunk_bytes, append_bytes, fault_mean_us, down_us, pause_us, cut_us, slow_us, fmt::join(kinds, ","), drawn);
 }
 
 }  // namespace meridian::sim

@@ -9,6 +9,7 @@
 #include "base/log.h"
 #include "base/result.h"
 #include "tests/sim/sim_runtime.h"
+#include "tests/sim/sim_store.h"
 #include "tests/sim/sim_transport.h"
 
 namespace meridian::sim {
@@ -19,6 +20,8 @@ struct RunOptions {
   std::string bug;                      // a deliberate one; empty: none
   LogLevel print_log = LogLevel::kOff;  // of the nodes, to standard error
 
+  StoreKind store = StoreKind::kMem;
+  bool priorities = false;              // some nodes are to lead rather than others
   int nodes = 3, spares = 0, regions = 1, proxies = 1, clients = 1, slots = 1, keys = 1;
   std::uint64_t operations = 1000;  // answered ok before the run may end
   std::vector<std::pair<std::string, double>> workloads{{"register", 1.0}};  // and how often each is drawn
@@ -32,7 +35,7 @@ struct RunOptions {
   double slow_factor = 1;
   SimClocks::Options clocks;
   std::int64_t election_us = 0, attempt_us = 0;
-  std::uint64_t segment_bytes = 0, trim_bytes = 0, keep_log_bytes = 0, flush_bytes = 0, chunk_bytes = 0;
+  std::uint64_t segment_bytes = 0, trim_bytes = 0, keep_log_bytes = 0, flush_bytes = 0, chunk_bytes = 0, append_bytes = 0;
 
   std::int64_t fault_mean_us = 0;
   // Longest durations; each is drawn from [down_min_us, longest].
@@ -43,6 +46,7 @@ struct RunOptions {
   bool picture = false;  // RunResult::picture is wanted
   std::int64_t progress_us = 0, converge_us = 0;
 
+  void use_store(StoreKind kind);
   std::string to_string() const;  // all of them, for people
 };
 
@@ -74,7 +78,7 @@ class Scenario {
   Bounds loss_, duplicate_, reorder_, straggler_ms_, local_ms_, remote_ms_, sync_ms_, slow_factor_, wall_bound_ms_,
       rate_bound_;
   Bounds election_ms_, attempt_ms_;
-  Bounds segment_kb_, trim_kb_, keep_log_kb_, flush_kb_, chunk_kb_;
+  Bounds segment_kb_, trim_kb_, keep_log_kb_, flush_kb_, chunk_kb_, append_kb_;
   Bounds mean_ms_, down_ms_, pause_ms_, cut_ms_, slow_ms_;
   double quiet_chance_ = 0, kind_chance_ = 0, progress_s_ = 0, converge_s_ = 0;
   int least_kinds_ = 0;

@@ -17,6 +17,7 @@ void Narrowing::apply(RunOptions* options) const {
   options->max_faults = max_faults;
   options->buggify = !no_buggify;
   if (quiet_network) options->network.loss = options->network.duplicate = options->network.reorder = 0;
+  if (!store.empty()) options->use_store(store == "rocks" ? StoreKind::kRocks : StoreKind::kMem);
 }
 
 std::string Narrowing::flags() const {
@@ -26,6 +27,7 @@ std::string Narrowing::flags() const {
   if (max_faults != UINT64_MAX) out += fmt::format(" --max-faults {}", max_faults);
   if (no_buggify) out += " --no-buggify";
   if (quiet_network) out += " --quiet-network";
+  if (!store.empty()) out += " --store " + store;
   return out;
 }
 
@@ -44,6 +46,9 @@ Narrowing shrink(const RunOptions& options, Narrowing best, const std::function<
   next = best;
   next.no_buggify = true;
   if (!best.no_buggify) attempt(next, "without buggify points");
+  next = best;
+  next.store = "mem";
+  if (options.store == StoreKind::kRocks && best.store != "mem") attempt(next, "on MemEngine");
   std::vector<std::string> kinds = options.kinds;
   std::ranges::sort(kinds);
   kinds.erase(std::unique(kinds.begin(), kinds.end()), kinds.end());

@@ -15,6 +15,7 @@ struct Narrowing {
   std::uint64_t max_faults = UINT64_MAX;
   bool no_buggify = false;
   bool quiet_network = false;  // nothing is lost, doubled or reordered
+  std::string store;           // "mem", "rocks"; empty: what the seed has drawn
 
   void apply(RunOptions* options) const;
   std::string flags() const;  // " --without ring --max-faults 3", or empty

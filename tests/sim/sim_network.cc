@@ -34,6 +34,19 @@ void SimNetwork::clog(const Address& from, const Address& to, std::int64_t durat
   until = std::max(until, world_.now() + duration_us);
 }
 
+void SimNetwork::mend(const Address& from, const Address& to) {
+  cut_.erase({from, to});
+  std::vector<Envelope> held;
+  held.swap(held_);
+  for (Envelope& envelope : held) {
+    if (envelope.from_address == from && envelope.to_address == to) {
+      arrive_at(world_.now() + draw_delay(from, to) * 2, std::move(envelope));
+    } else {
+      held_.push_back(std::move(envelope));
+    }
+  }
+}
+
 void SimNetwork::heal() {
   cut_.clear();
   if (Timeline* picture = world_.timeline()) picture->end(world_.now(), "", "cut");
@@ -120,8 +133,11 @@ void SimNetwork::arrive_at(std::int64_t when, Envelope envelope) {
   draw(envelope, when);
   const auto target = envelope.to.lock();
   if (target == nullptr) return;
-  const std::uint64_t detail =
-      XXH3_64bits_withSeed(envelope.payload.data(), envelope.payload.size(), envelope.method) + envelope.call;
+  const std::uint64_t contents =
+      options_.hash_contents
+          ? XXH3_64bits_withSeed(envelope.payload.data(), envelope.payload.size(), envelope.method)
+          : envelope.payload.size() + envelope.method;
+  const std::uint64_t detail = contents + envelope.call;
   world_.at(
       when, EventKind::kDeliver, target->actor(),
       [this, envelope = std::move(envelope)]() mutable { arrive(std::move(envelope)); }, detail);

@@ -29,6 +29,7 @@ struct NetworkOptions {
   std::int64_t local_max_us = 500;
   std::int64_t connect_timeout_us = 1'000'000;
   std::int64_t straggler_max_us = 2'000'000;  // how late a reordered or doubled message may be
+  bool hash_contents = true;  // of messages, into the run's hash; else their sizes only
 };
 
 struct NetworkStats {
@@ -53,7 +54,8 @@ class SimNetwork {
   void cut(const Address& from, const Address& to);
   // Nothing arrives on from -> to for a while; then everything does.
   void clog(const Address& from, const Address& to, std::int64_t duration_us);
-  void heal();  // every link
+  void mend(const Address& from, const Address& to);  // this one, and delivers what it held
+  void heal();                                        // every link
   bool is_cut(const Address& from, const Address& to) const { return cut_.contains({from, to}); }
 
  private:
