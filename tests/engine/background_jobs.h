@@ -35,9 +35,9 @@ class BackgroundJobs {
   int remove(void* tag, rocksdb::Env::Priority priority);
   std::size_t waiting(rocksdb::Env::Priority priority) const;
 
-  void allow();   // they run from now on
-  // Allows them, waits until there are none, and then allows none. A job that pauses has failed, and would be tried again
-  // without end: what is left then waits, too.
+  void allow();  // they run from now on
+  // Allows them, waits until there are none, and then allows none. A job that pauses has failed, and would be tried
+  // again without end: what is left then waits, too.
   void finish();
   // Someone pauses. Counts on the jobs' own thread only.
   void paused();

@@ -9,7 +9,7 @@
 namespace meridian::sim {
 
 namespace {
-constexpr std::int64_t kLookUs = 50;  // no message is faster
+constexpr std::int64_t kLookUs = 50;   // no message is faster
 constexpr std::int64_t kPatience = 8;  // election timeouts
 constexpr double kRestartChance = 0.6;
 }  // namespace
@@ -70,30 +70,34 @@ bool Nemesis::old_term_on_majority() {
   world_.note(fmt::format("fault: node {} writes what nobody hears of", a));
   cut_pair(a, b), cut_pair(a, c);
   const Term first = cluster_.term();
+  // Of a node that is down: of replica 0.
   const auto status = [this](int i) { return cluster_.raft_status(i).value_or(raft::Status()); };
-  const auto leads = [this, status](int i) { return cluster_.node_up(i) && status(i).leader == status(i).id; };
+  const auto leads = [status](int i) { return status(i).id != ReplicaId() && status(i).leader == status(i).id; };
   // One of the two asks for the other's vote, and gets it; whatever it sends after that is lost.
-  when([=] { return status(b).term > first && status(b).term == status(c).term; }, [this, a, b, c, status, leads] {
-    status(b).role == raft::Role::kCandidate ? cut_one_way(b, c) : cut_one_way(c, b);
-    when([=] { return leads(b) || leads(c); }, [this, a, b, c, status, leads] {
-      const int second = leads(b) ? b : c, follower = leads(b) ? c : b;
-      cut_pair(second, follower);
-      world_.note(fmt::format("fault: node {} leads, and nobody hears of it", second));
-      const LogIndex before = status(follower).last_index;
-      mend_pair(a, follower);
-      // The first leader leads again, and has told the other follower of one entry.
-      when([=] { return leads(a) && status(follower).last_index > before; }, [this, a, second, follower] {
-        world_.note(fmt::format("fault: node {} is cut off, with an old entry on a majority", a));
-        cut_one_way(a, follower);
-        later(options_.disk.max_us + options_.remote_max_us, [this, a, second, follower] {
-          cut_pair(a, follower);
-          mend_pair(second, follower);
-          when([this, second] { return cluster_.leader() == second; },
-               [this] { later(draw_us(options_.cut_us), [this] { end_staging(); }); });
-        });
-      });
-    });
-  });
+  when([=] { return status(b).term > first && status(b).term == status(c).term; },
+       [this, a, b, c, status, leads] {
+         status(b).role == raft::Role::kCandidate ? cut_one_way(b, c) : cut_one_way(c, b);
+         when([=] { return leads(b) || leads(c); },
+              [this, a, b, c, status, leads] {
+                const int second = leads(b) ? b : c, follower = leads(b) ? c : b;
+                cut_pair(second, follower);
+                world_.note(fmt::format("fault: node {} leads, and nobody hears of it", second));
+                const LogIndex before = status(follower).last_index;
+                mend_pair(a, follower);
+                // The first leader leads again, and has told the other follower of one entry.
+                when([=] { return leads(a) && status(follower).last_index > before; },
+                     [this, a, second, follower] {
+                       world_.note(fmt::format("fault: node {} is cut off, with an old entry on a majority", a));
+                       cut_one_way(a, follower);
+                       later(options_.disk.max_us + options_.remote_max_us, [this, a, second, follower] {
+                         cut_pair(a, follower);
+                         mend_pair(second, follower);
+                         when([this, second] { return cluster_.leader() == second; },
+                              [this] { later(draw_us(options_.cut_us), [this] { end_staging(); }); });
+                       });
+                     });
+              });
+       });
   return true;
 }
 

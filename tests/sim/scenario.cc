@@ -15,7 +15,7 @@ namespace {
 constexpr double kOneWorkload = 0.25;
 constexpr double kOnRocks = 0.05;
 constexpr double kWithPriorities = 0.15;
-}
+}  // namespace
 
 constexpr double kLargest = 1e9;  // of any number in a scenario
 
@@ -203,7 +203,8 @@ std::string RunOptions::to_string() const {
   for (const auto& [name, weight] : workloads)
     drawn += fmt::format("{}{}*{:.2f}", drawn.empty() ? "" : ",", name, weight);
   return fmt::format(
-      "seed={} scenario={} bug={} store={} priorities={} nodes={} spares={} regions={} proxies={} clients={} slots={} keys={} operations={} "
+      "seed={} scenario={} bug={} store={} priorities={} nodes={} spares={} regions={} proxies={} clients={} slots={} "
+      "keys={} operations={} "
       "think={}us value={}B chaos={}us loss={:.3f} duplicate={:.3f} reorder={:.3f} stragglers={}us local={}..{}us "
       "remote={}..{}us "
       "disk={}..{}us slow_factor={:.1f} wall_bound={}us rate_bound={:.4f} election={}us attempt={}us segment={}B "
@@ -211,11 +212,12 @@ std::string RunOptions::to_string() const {
       "fault_mean={}us down={}us pause={}us "
       "cut={}us "
       "slow={}us kinds={} workloads={}",
-      seed, scenario, bug.empty() ? "none" : bug, sim::to_string(store), priorities, nodes, spares, regions, proxies, clients, slots, keys, operations,
-      think_us, value_bytes, chaos_us, network.loss, network.duplicate, network.reorder, network.straggler_max_us,
-      network.local_min_us, network.local_max_us, remote_min_us, remote_max_us, disk.min_us, disk.max_us, slow_factor,
-      clocks.wall_bound_us, clocks.rate_bound, election_us, attempt_us, segment_bytes, trim_bytes, keep_log_bytes,
-      flush_bytes, chunk_bytes, append_bytes, fault_mean_us, down_us, pause_us, cut_us, slow_us, fmt::join(kinds, ","), drawn);
+      seed, scenario, bug.empty() ? "none" : bug, sim::to_string(store), priorities, nodes, spares, regions, proxies,
+      clients, slots, keys, operations, think_us, value_bytes, chaos_us, network.loss, network.duplicate,
+      network.reorder, network.straggler_max_us, network.local_min_us, network.local_max_us, remote_min_us,
+      remote_max_us, disk.min_us, disk.max_us, slow_factor, clocks.wall_bound_us, clocks.rate_bound, election_us,
+      attempt_us, segment_bytes, trim_bytes, keep_log_bytes, flush_bytes, chunk_bytes, append_bytes, fault_mean_us,
+      down_us, pause_us, cut_us, slow_us, fmt::join(kinds, ","), drawn);
 }
 
 }  // namespace meridian::sim
