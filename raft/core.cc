@@ -23,6 +23,7 @@ Core::Impl::Impl(Options options, InitialState initial, MonoTime now)
   vote_ = initial.hard_state.vote;
   handed_ballot_ = durable_ballot_ = {term_, vote_};
   log_ = LogTail(initial.base.index, initial.base.term, std::move(initial.entries));
+  CHECK(options_.max_append_bytes > 0);  // 0 would send empty messages for ever
   CHECK_F(initial.applied >= log_.base_index() && initial.applied <= log_.last_index(), "applied {} of ({}, {}]",
           initial.applied, log_.base_index(), log_.last_index());
   if (term_ < log_.last_term()) {

@@ -35,7 +35,8 @@ struct RunOptions {
   double slow_factor = 1;
   SimClocks::Options clocks;
   std::int64_t election_us = 0, attempt_us = 0;
-  std::uint64_t segment_bytes = 0, trim_bytes = 0, keep_log_bytes = 0, flush_bytes = 0, chunk_bytes = 0, append_bytes = 0;
+  std::uint64_t segment_bytes = 0, trim_bytes = 0, keep_log_bytes = 0, flush_bytes = 0, chunk_bytes = 0,
+                append_bytes = 1 << 20;
 
   std::int64_t fault_mean_us = 0;
   // Longest durations; each is drawn from [down_min_us, longest].
