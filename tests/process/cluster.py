@@ -43,6 +43,9 @@ def _stubs():
 (kv, kv_grpc, admin, admin_grpc), error_of = _stubs()
 
 
+PORTS_GIVEN = set()  # they are free until whoever got them listens
+
+
 def free_ports(count):
     """Ports below those that the kernel gives to clients, so that a node can come back to its own."""
     ports = []
@@ -50,7 +53,8 @@ def free_ports(count):
         port = random.randrange(12000, 20000)
         with contextlib.suppress(OSError), socket.socket() as s:
             s.bind(("127.0.0.1", port))
-            if port not in ports:
+            if port not in PORTS_GIVEN:
+                PORTS_GIVEN.add(port)
                 ports.append(port)
     return ports
 
