@@ -1,6 +1,8 @@
 #include "shard/replica.h"
 
+#include <algorithm>
 #include <utility>
+#include <vector>
 
 #include "base/check.h"
 #include "base/fault.h"
@@ -10,6 +12,7 @@ namespace meridian {
 namespace {
 
 constexpr Duration kFullDiskPause{1'000'000};  // until it is tried again
+constexpr Duration kHandOverPoll{5'000};
 
 raft::Options raft_options(const ReplicaOptions& o) {
   raft::Options out;
@@ -25,12 +28,14 @@ raft::Options raft_options(const ReplicaOptions& o) {
   return out;
 }
 
-// The voter that a leader's place should go to: who is furthest. ReplicaId(): nobody is there.
-ReplicaId successor(const raft::Status& status) {
+// The voter that a leader's place should go to: who is furthest, but for those passed over. ReplicaId(): nobody is
+// there.
+ReplicaId successor(const raft::Status& status, const std::vector<ReplicaId>& passed_over = {}) {
   ReplicaId best;
   LogIndex furthest;
   for (const raft::FollowerStatus& f : status.followers) {
     if (f.learner || !f.recently_active || !status.membership.is_voter(f.id)) continue;
+    if (std::ranges::find(passed_over, f.id) != passed_over.end()) continue;
     if (best == ReplicaId() || f.match > furthest) best = f.id, furthest = f.match;
   }
   return best;
@@ -104,19 +109,36 @@ void Replica::refuse_with(std::optional<Error> trouble) {
 void Replica::step_aside(Callback done) {
   writes_.shut_down();
   reads_.shut_down();
-  const ReplicaId best = successor(core_.status());
-  if (!core_.is_leader() || best == ReplicaId()) return done();
-  (void)core_.transfer_leadership(deps_.runtime.now(), best);
-  wake();
-  // Over when this replica does not lead any more, or after T at the latest: then nobody took over.
-  auto shared = std::make_shared<Callback>(std::move(done));
-  const MonoTime give_up = deps_.runtime.now() + options_.election_timeout;
-  auto poll = std::make_shared<std::function<void()>>();
-  *poll = [this, shared, give_up, weak = std::weak_ptr(poll)] {
-    if (!core_.is_leader() || deps_.runtime.now() >= give_up) return (*shared)();
-    if (auto again = weak.lock()) deps_.runtime.after(Duration(5'000), lifetime_.guard([again] { (*again)(); }));
+  if (!core_.is_leader() || successor(core_.status()) == ReplicaId()) return done();
+  // Over when this replica follows another, or after T at the latest: then nobody took over. A voter that was
+  // restarted just now may not campaign yet (L2), and says nothing, so another is asked soon.
+  struct Search {
+    Callback done;
+    std::vector<ReplicaId> asked;
+    MonoTime ask_next, give_up;
+    std::function<void()> poll;
   };
-  (*poll)();
+  auto search = std::make_shared<Search>();
+  search->done = std::move(done);
+  search->ask_next = deps_.runtime.now();
+  search->give_up = search->ask_next + options_.election_timeout;
+  search->poll = [this, weak = std::weak_ptr(search)] {
+    const auto search = weak.lock();
+    const MonoTime now = deps_.runtime.now();
+    const bool follows = !core_.is_leader() && core_.leader() != ReplicaId();
+    if (follows || now >= search->give_up) return search->done();
+    if (core_.is_leader() && now >= search->ask_next) {
+      const ReplicaId next = successor(core_.status(), search->asked);
+      if (next != ReplicaId()) {
+        (void)core_.transfer_leadership(now, next);
+        search->asked.push_back(next);
+        wake();
+      }
+      search->ask_next = now + options_.election_timeout / 4;
+    }
+    deps_.runtime.after(kHandOverPoll, lifetime_.guard([search] { search->poll(); }));
+  };
+  search->poll();
 }
 
 api::NotLeader Replica::where() const {

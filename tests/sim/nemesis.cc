@@ -43,6 +43,7 @@ bool Nemesis::strike(const std::string& kind) {
   if (kind == "bit_flip") return flip_bit();
   if (kind == "old_term_on_majority") return old_term_on_majority();
   if (kind == "vote_within_lease") return vote_within_lease();
+  if (kind == "leader_with_learner") return leader_with_learner();
   if (kind == "add_node" || kind == "remove_node" || kind == "replace_node") return change_members(kind);
   return strike_network_or_nodes(kind), true;
 }

@@ -48,6 +48,7 @@ class Nemesis {
   std::optional<std::array<int, 3>> leader_and_two() const;
   bool old_term_on_majority();
   bool vote_within_lease();
+  bool leader_with_learner();
 
   // nemesis_members.cc
   bool busy_with_members() const;

@@ -1,5 +1,5 @@
 // Faults that need the right moment of an election. They watch the replicas and strike when it is there; they give up
-// when it does not come. Each is for three members, of whom one is the leader.
+// when it does not come.
 #include <algorithm>
 
 #include <fmt/format.h>
@@ -126,6 +126,31 @@ bool Nemesis::vote_within_lease() {
   when(leads, [this, leader = leader, promised = promised] {
     cut_pair(leader, promised);
     later(options_.election_us + draw_us(options_.cut_us), [this] { end_staging(); });
+  });
+  return true;
+}
+
+// A leader and a learner, which is no majority, have only each other.
+bool Nemesis::leader_with_learner() {
+  if (staging_) return false;
+  const auto pair = [this]() -> std::optional<std::pair<int, int>> {
+    const std::optional<int> leader = cluster_.leader();
+    const auto status = leader ? cluster_.raft_status(*leader) : std::nullopt;
+    if (!status || status->membership.learners.empty()) return std::nullopt;
+    for (int i = 0; i < cluster_.nodes(); ++i) {
+      const auto other = cluster_.raft_status(i);
+      if (other && other->id == status->membership.learners.front()) return std::pair(*leader, i);
+    }
+    return std::nullopt;
+  };
+  staging_ = true;
+  when([pair] { return pair().has_value(); }, [this, pair] {
+    const auto [leader, learner] = *pair();
+    world_.note(fmt::format("fault: leader {} and learner {} hear only each other", leader, learner));
+    for (int i = 0; i < cluster_.nodes(); ++i) {
+      if (i != leader && i != learner) cut_pair(leader, i), cut_pair(learner, i);
+    }
+    later(2 * options_.election_us + draw_us(options_.cut_us), [this] { end_staging(); });
   });
   return true;
 }
