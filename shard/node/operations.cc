@@ -88,13 +88,27 @@ void Operations::ask_new_node(const api::ChangeRequest& request, ChangeReply rep
 }
 
 void Operations::record(const api::ChangeRequest& request, ChangeReply reply) {
+  // What is planned now follows from a topology that is about to be another.
+  if (recording_) return reply(fail(ErrorCode::kFailedPrecondition, "another change is being recorded; try again"));
   api::ChangeResponse response;
   Result<api::ClusterState> state = planned(request, response);
   if (!state) return reply(fail(std::move(state).error()));
-  deps_.replica.change_cluster_state(std::move(*state), [response, reply = std::move(reply)](Result<> done) mutable {
+  record_state(std::move(*state), [response, reply = std::move(reply)](Result<> done) mutable {
     if (!done) return reply(fail(std::move(done).error()));
     reply(std::move(response));
   });
+}
+
+void Operations::record_state(api::ClusterState state, std::move_only_function<void(Result<>)> done) {
+  recording_ = true;
+  deps_.replica.change_cluster_state(
+      std::move(state), [this, alive = lifetime_.token(), done = std::move(done)](Result<> recorded) mutable {
+        if (!alive.expired()) {
+          recording_ = false;
+          again();
+        }
+        done(std::move(recorded));
+      });
 }
 
 Result<> Operations::transfer(NodeId to) {
@@ -229,7 +243,7 @@ Result<> Operations::plan_remove(api::ClusterState& state, const api::ChangeRequ
 }
 
 void Operations::poke() {
-  if (timer_ != 0 || busy_) return;
+  if (timer_ != 0 || busy_ || recording_) return;
   const bool leads = deps_.replica.leads();
   if (leads) look_at_addresses_ |= looked_in_ != deps_.replica.term();
   if ((leads && look_at_addresses_) || unfinished(*deps_.replica.cluster()) != nullptr) again();
@@ -244,7 +258,7 @@ void Operations::again() {
 }
 
 void Operations::step() {
-  if (busy_) return;
+  if (busy_ || recording_) return;
   if (!deps_.replica.leads()) {
     // Whoever leads next, perhaps this replica and without a further entry to tell of it, goes on with what is begun.
     if (unfinished(*deps_.replica.cluster()) != nullptr) again();
@@ -259,7 +273,7 @@ void Operations::step() {
   } else {
     step_add(*operation);
   }
-  if (!busy_) again();
+  if (!busy_ && !recording_) again();
 }
 
 bool Operations::record_addresses() {
@@ -276,12 +290,7 @@ bool Operations::record_addresses() {
   }
   if (!moved) return false;
   state.set_version(state.version() + 1);
-  busy_ = true;
-  deps_.replica.change_cluster_state(std::move(state), lifetime_.guard([this](const Result<>& done) {
-    busy_ = false;
-    look_at_addresses_ |= !done;
-    again();
-  }));
+  record_state(std::move(state), lifetime_.guard([this](const Result<>& done) { look_at_addresses_ |= !done; }));
   return true;
 }
 
@@ -320,7 +329,8 @@ void Operations::tell_new_node(const api::Operation& operation) {
        lifetime_.guard([this, operation](Result<api::JoinResponse> joined) {
          busy_ = false;
          const api::Operation* running = unfinished(*deps_.replica.cluster());
-         if (running == nullptr || running->id() != operation.id()) return again();  // cancelled meanwhile
+         // Cancelled meanwhile, or about to be.
+         if (recording_ || running == nullptr || running->id() != operation.id()) return again();
          if (joined) {
            const raft::Membership& members = deps_.replica.raft_status().membership;
            const ReplicaId added = replica_of(*deps_.replica.cluster(), operation.node_id());
@@ -371,11 +381,7 @@ void Operations::finish(const api::Operation& operation, std::optional<std::stri
     find_node(state, operation.replaced_node_id())->set_state(error ? api::ACTIVE : api::REMOVED);
   }
   state.set_version(state.version() + 1);
-  busy_ = true;
-  deps_.replica.change_cluster_state(std::move(state), lifetime_.guard([this](Result<>) {
-    busy_ = false;
-    again();  // where it failed, whoever leads decides again from what is
-  }));
+  record_state(std::move(state), [](const Result<>&) {});  // where it fails, whoever leads decides again from what is
 }
 
 }  // namespace meridian

@@ -49,6 +49,7 @@ class Operations {
  private:
   void ask_new_node(const api::ChangeRequest& request, ChangeReply reply);
   void record(const api::ChangeRequest& request, ChangeReply reply);
+  void record_state(api::ClusterState state, std::move_only_function<void(Result<>)> done);
   Result<api::ClusterState> planned(const api::ChangeRequest& request, api::ChangeResponse& response) const;
   Result<> plan_add(api::ClusterState& state, const api::NodeSpec& spec, api::Operation& operation) const;
   Result<> plan_cancel(api::ClusterState& state, std::uint64_t operation_id) const;
@@ -67,7 +68,10 @@ class Operations {
 
   Deps deps_;
   TimerId timer_ = 0;
-  bool busy_ = false;  // a call or a proposal of ours is under way
+  bool busy_ = false;       // a new node is being told
+  // A topology of ours is on its way. Each follows from the one that is applied: two at once would lose one, and a
+  // membership proposed beside a cancellation would go on without its operation.
+  bool recording_ = false;
   bool look_at_addresses_ = true;
   Term looked_in_;     // the term in which this was last done
   Lifetime lifetime_;
