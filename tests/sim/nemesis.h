@@ -54,6 +54,7 @@ class Nemesis {
   bool busy_with_members() const;
   bool change_members(const std::string& kind);
   void add(int spare);
+  void remove(int leaving, std::uint64_t id);
   void replace(int old, std::uint64_t id, int spare);
   client::Call admin_call();
   void asked(const char* what, const Result<v1::NodeOperationResponse>& answer);

@@ -35,12 +35,17 @@ bool Nemesis::change_members(const std::string& kind) {
   }
   if (members.size() <= kFewest) return false;
   world_.note(fmt::format("fault: node {} is to be removed", leaving));
+  remove(leaving, id);
+  return true;
+}
+
+void Nemesis::remove(int leaving, std::uint64_t id) {
+  world_.note(fmt::format("removal of node {} is asked for", leaving));
   asking_ = true;
   v1::RemoveNodeRequest request;
   request.set_node_id(id);
   cluster_.admin().core->remove_node(std::move(request), admin_call(),
                                      [this](const Result<v1::NodeOperationResponse>& r) { asked("remove", r); });
-  return true;
 }
 
 void Nemesis::add(int spare) {
@@ -107,7 +112,10 @@ void Nemesis::replace_damaged() {
     return cluster_.start_node(i);
   }
   const std::vector<int> free = cluster_.free_nodes();
-  if (asking_ || id == 0 || free.empty() || cluster_.changing_members()) return;
+  if (asking_ || id == 0) return;
+  // It may be the one that is being added: its change ends only by being cancelled. Any other change is refused meanwhile.
+  if (cluster_.changing_members()) return remove(i, id);
+  if (free.empty()) return;
   replace(i, id, free[rng_.below(free.size())]);
 }
 
