@@ -115,6 +115,7 @@ void Nemesis::replace_damaged() {
   if (asking_ || id == 0) return;
   // It may be the one that is being added: its change ends only by being cancelled. Any other change is refused meanwhile.
   if (cluster_.changing_members()) return remove(i, id);
+  if (free.empty() && members.size() > kFewest) return remove(i, id);
   if (free.empty()) return;
   replace(i, id, free[rng_.below(free.size())]);
 }
