@@ -267,20 +267,4 @@ void MemEngine::crash(const std::function<std::uint64_t()>& random) {
   state_ = std::move(left);
 }
 
-std::uint64_t MemEngine::hash(const KeyRange& range) const {
-  const std::unique_ptr<XXH3_state_t, decltype(&XXH3_freeState)> hasher(XXH3_createState(), &XXH3_freeState);
-  CHECK(XXH3_64bits_reset(hasher.get()) == XXH_OK);
-  const std::lock_guard lock(state_->mutex);
-  std::string sizes;
-  state_->map.for_each(range, state_->map.last(), [&](const std::string& key, const std::string& value) {
-    sizes.clear();
-    put_big_endian<std::uint64_t>(sizes, key.size());
-    put_big_endian<std::uint64_t>(sizes, value.size());
-    for (const std::string* part : {static_cast<const std::string*>(&sizes), &key, &value}) {
-      XXH3_64bits_update(hasher.get(), part->data(), part->size());
-    }
-  });
-  return XXH3_64bits_digest(hasher.get());
-}
-
 }  // namespace meridian

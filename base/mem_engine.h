@@ -45,9 +45,6 @@ class MemEngine final : public Engine {
   // While full, writes, flushes, exports and ingests answer kDiskFull and change nothing.
   void set_disk_full(bool full) { disk_full_ = full; }
 
-  // Of the latest contents of the range: equal contents, equal hash, on every machine.
-  std::uint64_t hash(const KeyRange& range = {}) const;
-
  private:
   struct State;
   class Snapshot;

@@ -174,7 +174,10 @@ void Replica::pass() {
     PROBE("replica.full_leader_hands_over");
     if (const ReplicaId to = successor(core_.status()); to != ReplicaId()) (void)core_.transfer_leadership(now, to);
   }
+  const bool led = writes_.leading();
   writes_.run(now);
+  // The entry that made it possible was told of before it was so, and on an idle shard no other follows.
+  if (!led && writes_.leading() && on_applied_) on_applied_();
   reads_.run(now);
   take_output(now);
   if (snapshot_offered && !installing_) snapshots_in_.finished();  // the core had no use for it

@@ -85,7 +85,7 @@ class Replica {
   const std::optional<Error>& trouble() const { return trouble_; }
   // The replica was removed from its shard.
   bool removed() const { return removed_; }
-  // Called after each applied batch, e.g. to follow the topology.
+  // Called after each applied batch, e.g. to follow the topology, and when leads() has begun.
   void on_applied(std::function<void()> callback) { on_applied_ = std::move(callback); }
   // Called once, when this replica has learnt that it is not a member any more.
   void on_removed(std::function<void()> callback) { on_removed_ = std::move(callback); }

@@ -243,10 +243,9 @@ Result<> Operations::plan_remove(api::ClusterState& state, const api::ChangeRequ
 }
 
 void Operations::poke() {
-  if (timer_ != 0 || busy_ || recording_) return;
-  const bool leads = deps_.replica.leads();
-  if (leads) look_at_addresses_ |= looked_in_ != deps_.replica.term();
-  if ((leads && look_at_addresses_) || unfinished(*deps_.replica.cluster()) != nullptr) again();
+  if (timer_ != 0 || busy_ || recording_ || !deps_.replica.leads()) return;
+  look_at_addresses_ |= looked_in_ != deps_.replica.term();
+  if (look_at_addresses_ || unfinished(*deps_.replica.cluster()) != nullptr) again();
 }
 
 void Operations::again() {
@@ -258,12 +257,7 @@ void Operations::again() {
 }
 
 void Operations::step() {
-  if (busy_ || recording_) return;
-  if (!deps_.replica.leads()) {
-    // Whoever leads next, perhaps this replica and without a further entry to tell of it, goes on with what is begun.
-    if (unfinished(*deps_.replica.cluster()) != nullptr) again();
-    return;
-  }
+  if (busy_ || recording_ || !deps_.replica.leads()) return;
   if (record_addresses()) return;
   const std::shared_ptr<const api::ClusterState> state = deps_.replica.cluster();
   const api::Operation* operation = unfinished(*state);

@@ -299,7 +299,7 @@ bool SimCluster::converged(std::string* why) const {
                          first->node->replica()->applied().index);
       return false;
     }
-    const std::uint64_t own = m.store->hash(kReplicatedKeys);
+    const std::uint64_t own = hash_contents(m.store->engine(), kReplicatedKeys);
     if (first != nullptr && own != hash) {
       *why = fmt::format("node {} holds other bytes than node {}, both having applied {}", i, first->index, applied);
       return false;
@@ -415,6 +415,19 @@ void SimCluster::crash_node(int i, bool power_loss) {
   if (ending_) return;  // nobody will look at what is left, and working it out takes long
   m.store->close();     // its memory is gone either way
   power_loss ? m.fs.crash() : m.fs.kill();
+}
+
+void SimCluster::end_node(int i, Callback ended) {
+  NodeMachine& m = *nodes_[static_cast<std::size_t>(i)];
+  if (m.node == nullptr) return;
+  m.node->shut_down(true, [this, i, actor = m.runtime->state(), ended = std::move(ended)]() mutable {
+    // Not from inside one of its own events.
+    world_.at(world_.now(), EventKind::kFault, nullptr, [this, i, actor, ended = std::move(ended)]() mutable {
+      if (!actor->actor.alive) return;
+      crash_node(i, false);
+      ended();
+    });
+  });
 }
 
 void SimCluster::crash_proxy(int i) {

@@ -69,6 +69,8 @@ class SimCluster {
   bool proxy_up(int i) const;
   // Power loss takes what was not synced; otherwise only the process dies.
   void crash_node(int i, bool power_loss);
+  // As SIGTERM does: hands leadership over, flushes, and ends; then ended. A crash may come first: then never.
+  void end_node(int i, Callback ended);
   void start_node(int i);
   void crash_proxy(int i);
   void start_proxy(int i);

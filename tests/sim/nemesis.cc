@@ -56,6 +56,15 @@ void Nemesis::strike_network_or_nodes(const std::string& kind) {
   if (kind == "crash_all") return crash_nodes(n);
   if (kind == "power_cut") return power_cut();
   if (kind == "transfer" || kind == "transfer_deafen") return transfer(kind == "transfer_deafen");
+  if (kind == "end_node") {
+    const int i = rng_.chance(0.5) ? draw_leader() : draw_node();
+    world_.note(fmt::format("fault: node {} is told to end", i));
+    return cluster_.end_node(i, [this, i] {
+      later(draw_us(options_.down_us), [this, i] {
+        if (!cluster_.halted(i)) cluster_.start_node(i);
+      });
+    });
+  }
   if (kind == "crash_proxy") {
     const int i = static_cast<int>(rng_.below(static_cast<std::uint64_t>(cluster_.proxies())));
     world_.note(fmt::format("fault: proxy {} crashes", i));

@@ -34,13 +34,12 @@ bool Nemesis::change_members(const std::string& kind) {
     return true;
   }
   if (members.size() <= kFewest) return false;
-  world_.note(fmt::format("fault: node {} is to be removed", leaving));
   remove(leaving, id);
   return true;
 }
 
 void Nemesis::remove(int leaving, std::uint64_t id) {
-  world_.note(fmt::format("removal of node {} is asked for", leaving));
+  world_.note(fmt::format("fault: node {} is to be removed", leaving));
   asking_ = true;
   v1::RemoveNodeRequest request;
   request.set_node_id(id);

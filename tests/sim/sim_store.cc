@@ -34,7 +34,6 @@ class MemStore final : public SimStore {
     everything.remove_range({});
     CHECK(engine_.write(everything, MayBlock::kYes).has_value() && engine_.flush().has_value());
   }
-  std::uint64_t hash(const KeyRange& range) override { return engine_.hash(range); }
 
  private:
   Rng rng_;
@@ -143,21 +142,6 @@ class RocksStore final : public SimStore {
     CHECK(engine_ == nullptr);
     CHECK(fs_.remove_all(kDirectory).has_value());
   }
-  std::uint64_t hash(const KeyRange& range) override {
-    const std::unique_ptr<XXH3_state_t, decltype(&XXH3_freeState)> hasher(XXH3_createState(), &XXH3_freeState);
-    CHECK(XXH3_64bits_reset(hasher.get()) == XXH_OK);
-    const auto it = engine_->iterate(range, {});
-    for (it->seek_to_first(); it->valid(); it->next()) {
-      std::string sizes;
-      put_big_endian<std::uint64_t>(sizes, it->key().size());
-      put_big_endian<std::uint64_t>(sizes, it->value().size());
-      for (const std::string_view part : {std::string_view(sizes), it->key(), it->value()}) {
-        XXH3_64bits_update(hasher.get(), part.data(), part.size());
-      }
-    }
-    CHECK(it->status().has_value());
-    return XXH3_64bits_digest(hasher.get());
-  }
 
  private:
   SimFileSystem& fs_;
@@ -171,6 +155,23 @@ class RocksStore final : public SimStore {
 }  // namespace
 
 std::string_view to_string(StoreKind kind) { return kind == StoreKind::kMem ? "mem" : "rocks"; }
+
+std::uint64_t hash_contents(Engine& engine, const KeyRange& range) {
+  const std::unique_ptr<XXH3_state_t, decltype(&XXH3_freeState)> hasher(XXH3_createState(), &XXH3_freeState);
+  CHECK(XXH3_64bits_reset(hasher.get()) == XXH_OK);
+  const auto it = engine.iterate(range, {});
+  std::string sizes;
+  for (it->seek_to_first(); it->valid(); it->next()) {
+    sizes.clear();
+    put_big_endian<std::uint64_t>(sizes, it->key().size());
+    put_big_endian<std::uint64_t>(sizes, it->value().size());
+    for (const std::string_view part : {std::string_view(sizes), it->key(), it->value()}) {
+      XXH3_64bits_update(hasher.get(), part.data(), part.size());
+    }
+  }
+  CHECK(it->status().has_value());
+  return XXH3_64bits_digest(hasher.get());
+}
 
 std::unique_ptr<SimStore> make_store(StoreKind kind, SimFileSystem& fs, Rng rng) {
   if (kind == StoreKind::kRocks) return std::make_unique<RocksStore>(fs, rng);

@@ -30,9 +30,10 @@ class SimStore {
   virtual void set_disk_full(bool full) = 0;
   // Everything is gone. Requires: closed.
   virtual void wipe() = 0;
-  // Of the contents of the range: equal contents, equal hash, on every machine. Requires: open.
-  virtual std::uint64_t hash(const KeyRange& range) = 0;
 };
+
+// Of the contents of the range: equal contents, equal hash, on every machine.
+std::uint64_t hash_contents(Engine& engine, const KeyRange& range);
 
 // fs outlives it. rng draws what a crash loses, and when an engine flushes by itself.
 std::unique_ptr<SimStore> make_store(StoreKind kind, SimFileSystem& fs, Rng rng);
