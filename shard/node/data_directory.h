@@ -2,7 +2,7 @@
 // incarnation, durably, before anything is said in its name. Blocking; for start-up and the pool.
 //
 //   LOCK       held while the process lives
-//   IDENTITY   JSON: format, cluster, node, replica, region, incarnation
+//   IDENTITY   JSON: format, the directory's own id, cluster, node, replica, region, incarnation
 //   JOIN       how this node became part of its cluster (api.JoinRequest), until its data is created
 //   BOOTSTRAP  the plan of the cluster that this node was asked to form (api.ClusterState)
 //   log/ data/ snapshots/

@@ -5,6 +5,7 @@
 #include <ranges>
 #include <utility>
 
+#include "base/fault.h"
 #include "base/log.h"
 #include "shard/node/node.h"
 #include "shard/node/recovery.h"
@@ -43,10 +44,10 @@ bool same_nodes(const api::ClusterState& plan, const api::BootstrapRequest& requ
   return true;
 }
 
-// Who has been told and has answered is ACTIVE in the stored plan, and is never told again: a node that came
-// back empty afterwards would forget what it has promised.
+// Who has been told and has answered is ACTIVE in the stored plan, and is never told again; nor is who turned out to have
+// lost its disk since the plan was made, which is REMOVED there.
 bool complete(const api::ClusterState& plan) {
-  return std::ranges::all_of(plan.nodes(), [](const api::NodeDescriptor& n) { return n.state() == api::ACTIVE; });
+  return std::ranges::all_of(plan.nodes(), [](const api::NodeDescriptor& n) { return n.state() != api::JOINING; });
 }
 
 }  // namespace
@@ -69,6 +70,12 @@ void Node::join(api::JoinRequest request, JoinReply reply) {
     // Decided, but its data could not be created (a full disk, say): once more.
   }
   const bool decided = identity.cluster_id() != 0;
+  if (!decided && request.directory_id() != 0 && request.directory_id() != identity.directory_id()) {
+    PROBE("node.join_of_another_disk");
+    return reply(fail(ErrorCode::kFailedPrecondition,
+                      fmt::format("{} has another data directory than when it was to become node {}; replace that node",
+                                  peers_.self().address(), request.node_id())));
+  }
   if (request.region() != options_.region) {
     return reply(fail(ErrorCode::kInvalidArgument, fmt::format("{} is started in region {}, not {}",
                                                                peers_.self().address(), options_.region, request.region())));
@@ -192,14 +199,32 @@ void Node::bootstrap(api::BootstrapRequest request, BootstrapReply reply) {
         }(this, std::move(request), std::move(reply), lifetime_.token()));
 }
 
-// It had joined, its answer was lost, and the cluster has gone on without it since: told again, a machine that was wiped
-// would come back under the old identity (M4).
-bool Node::was_removed(std::uint64_t node) const {
-  if (!replica_) return false;
-  for (const api::NodeDescriptor& n : placement_->topology()->nodes()) {
-    if (n.id() == node) return n.state() == api::LEAVING || n.state() == api::REMOVED;
-  }
-  return false;
+// Which data directory the node has. It is told to join with this one alone: late, or again, after it was removed and
+// wiped, it would come back under its old id (M4).
+Task<Result<std::uint64_t>> Node::ask_directory(const Address& address, MonoTime deadline) {
+  if (address == peers_.self().address()) co_return directory_->identity().directory_id();
+  auto status = co_await suspend<Result<api::NodeStatusResponse>>(deps_.runtime, [this, &address, deadline](auto done) {
+    CallOptions options{.deadline = deadline};
+    call(deps_.transport, address, api::kNodeStatus, api::NodeStatusRequest(), std::move(options), std::move(done));
+  });
+  if (!status) co_return fail(std::move(status).error());
+  co_return status->directory_id();
+}
+
+Task<Result<api::JoinResponse>> Node::tell_to_join(const api::NodeDescriptor& node, const api::ClusterState& initial,
+                                                   MonoTime deadline) {
+  api::JoinRequest request;
+  request.set_cluster_id(initial.cluster_id());
+  request.set_node_id(node.id());
+  request.set_replica_id(node.id());
+  request.set_region(node.region());
+  request.set_directory_id(node.directory_id());
+  *request.mutable_initial() = initial;
+  co_return co_await suspend<Result<api::JoinResponse>>(deps_.runtime, [this, &request, &node, deadline](JoinReply done) {
+    if (node.address() == peers_.self().address()) return join(std::move(request), std::move(done));
+    CallOptions options{.deadline = deadline};
+    call(deps_.transport, node.address(), api::kJoin, request, std::move(options), std::move(done));
+  });
 }
 
 // A plan that was begun is carried through by this node, whether or not anybody asks again.
@@ -225,6 +250,9 @@ Task<Result<api::BootstrapResponse>> Node::bootstrap_now(api::BootstrapRequest r
   Result<std::optional<api::ClusterState>> stored = directory_->load_plan();
   if (!stored) co_return fail(std::move(stored).error());
   api::ClusterState plan;
+  const auto keep = [this, &plan] {
+    return offload(deps_.runtime, [directory = directory_.get(), plan] { return directory->store_plan(plan); });
+  };
   if (*stored && same_nodes(**stored, request)) {
     plan = std::move(**stored);
   } else if (directory_->in_cluster() || forming_) {
@@ -235,34 +263,41 @@ Task<Result<api::BootstrapResponse>> Node::bootstrap_now(api::BootstrapRequest r
     Result<api::ClusterState> made = plan_cluster(request);
     if (!made) co_return fail(std::move(made).error());
     plan = std::move(*made);
-    Result<> kept = co_await offload(deps_.runtime, [directory = directory_.get(), plan] { return directory->store_plan(plan); });
+    Result<> kept = co_await keep();
     if (!kept) co_return fail(std::move(kept).error());
     if (alive.expired()) co_return fail(ErrorCode::kCancelled, "the node stops");
   }
   api::ClusterState initial = plan;
-  for (api::NodeDescriptor& node : *initial.mutable_nodes()) node.set_state(api::ACTIVE);
-  for (api::NodeDescriptor& node : *plan.mutable_nodes()) {
-    if (node.state() == api::ACTIVE || was_removed(node.id())) continue;
-    api::JoinRequest join_request;
-    join_request.set_cluster_id(plan.cluster_id());
-    join_request.set_node_id(node.id());
-    join_request.set_replica_id(node.id());
-    join_request.set_region(node.region());
-    *join_request.mutable_initial() = initial;
-    const bool self = node.address() == peers_.self().address();
-    auto joined = co_await suspend<Result<api::JoinResponse>>(deps_.runtime, [this, self, &join_request, &node, deadline](JoinReply done) {
-      if (self) return join(std::move(join_request), std::move(done));
-      CallOptions options{.deadline = deadline};
-      call(deps_.transport, node.address(), api::kJoin, join_request, std::move(options), std::move(done));
-    });
-    if (alive.expired()) co_return fail(ErrorCode::kCancelled, "the node stops");
-    if (!joined) {
-      const ErrorCode code = joined.error().code();
-      co_return fail(Error(code, fmt::format("node {} at {} did not join; ask again when it is up", node.id(), node.address()))
-                         .with_cause(std::move(joined).error()));
-    }
+  for (api::NodeDescriptor& node : *initial.mutable_nodes()) {
     node.set_state(api::ACTIVE);
-    Result<> kept = co_await offload(deps_.runtime, [directory = directory_.get(), plan] { return directory->store_plan(plan); });
+    node.clear_directory_id();  // the same for all, whenever each is told
+  }
+  for (api::NodeDescriptor& node : *plan.mutable_nodes()) {
+    if (node.state() != api::JOINING) continue;
+    const auto failed = [&node](Error error) {
+      const ErrorCode code = error.code();
+      return Error(code, fmt::format("node {} at {} did not join; ask again when it is up", node.id(), node.address()))
+          .with_cause(std::move(error));
+    };
+    if (node.directory_id() == 0) {
+      Result<std::uint64_t> asked = co_await ask_directory(node.address(), deadline);
+      if (alive.expired()) co_return fail(ErrorCode::kCancelled, "the node stops");
+      if (!asked) co_return fail(failed(std::move(asked).error()));
+      node.set_directory_id(*asked);
+      Result<> kept = co_await keep();
+      if (!kept) co_return fail(std::move(kept).error());
+      if (alive.expired()) co_return fail(ErrorCode::kCancelled, "the node stops");
+    }
+    Result<api::JoinResponse> joined = co_await tell_to_join(node, initial, deadline);
+    if (alive.expired()) co_return fail(ErrorCode::kCancelled, "the node stops");
+    const bool lost = !joined && joined.error().code() == ErrorCode::kFailedPrecondition;
+    if (lost) {
+      LOG_WARNING("a node lost its disk while its cluster was formed",
+                  {{"node", node.id()}, {"error", joined.error().to_string()}});
+    }
+    if (!joined && !lost) co_return fail(failed(std::move(joined).error()));
+    node.set_state(lost ? api::REMOVED : api::ACTIVE);
+    Result<> kept = co_await keep();
     if (!kept) co_return fail(std::move(kept).error());
     if (alive.expired()) co_return fail(ErrorCode::kCancelled, "the node stops");
   }

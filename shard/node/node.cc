@@ -35,6 +35,16 @@ Result<> remember_promises(DataDirectory& directory, ReplicaOptions& options) {
   return {};
 }
 
+// Named before anybody can ask for it.
+Result<> name_directory(DataDirectory& directory, Runtime& runtime) {
+  wire::Identity identity = directory.identity();
+  if (identity.directory_id() != 0) return {};
+  identity.set_directory_id(runtime.random() | 1);
+  RETURN_IF_ERROR(directory.store(identity));
+  directory.adopt(std::move(identity));
+  return {};
+}
+
 }  // namespace
 
 Node::Node(Deps deps, std::unique_ptr<DataDirectory> directory, NodeOptions options)
@@ -52,6 +62,7 @@ Result<std::unique_ptr<Node>> Node::open(Deps deps, std::unique_ptr<DataDirector
     return fail(ErrorCode::kFailedPrecondition, fmt::format("{} belongs to a node of region {}, not {}", directory->path(),
                                                             region, options.region));
   }
+  RETURN_IF_ERROR(name_directory(*directory, deps.runtime));
   RETURN_IF_ERROR(remember_promises(*directory, options.replica));
   std::unique_ptr<Node> node(new Node(std::move(deps), std::move(directory), std::move(options)));
   RETURN_IF_ERROR(node->recover());

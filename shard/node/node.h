@@ -83,7 +83,9 @@ class Node {
   void bootstrap(api::BootstrapRequest request, BootstrapReply reply);
   Task<Result<api::BootstrapResponse>> bootstrap_now(api::BootstrapRequest request, MonoTime deadline);
   void resume_formation();
-  bool was_removed(std::uint64_t node) const;
+  Task<Result<std::uint64_t>> ask_directory(const Address& address, MonoTime deadline);
+  Task<Result<api::JoinResponse>> tell_to_join(const api::NodeDescriptor& node, const api::ClusterState& initial,
+                                               MonoTime deadline);
   Result<api::ClusterState> plan_cluster(const api::BootstrapRequest& request);
 
   void send_raft(std::vector<raft::Message> messages);

@@ -47,6 +47,7 @@ api::NodeStatusResponse Node::status() const {
   out.set_node_id(identity.node_id());
   out.set_cluster_id(identity.cluster_id());
   out.set_incarnation(identity.incarnation());
+  out.set_directory_id(identity.directory_id());
   out.set_version(options_.version);
   out.set_trouble(removed_ || !replica_ || replica_->trouble() || log_->is_full() || draining_ ? not_ready() : "");
   out.set_log_bytes(log_->stats().bytes_on_disk);

@@ -63,8 +63,8 @@ void Operations::submit(const api::ChangeRequest& request, ChangeReply reply) {
     return reply(api::ChangeResponse());
   }
   api::ChangeResponse response;
-  if (Result<api::ClusterState> state = planned(request, response); !state) return reply(fail(std::move(state).error()));
-  if (!request.has_add() && !request.has_replace_with()) return record(request, std::move(reply));
+  if (Result<api::ClusterState> state = planned(request, 0, response); !state) return reply(fail(std::move(state).error()));
+  if (!request.has_add() && !request.has_replace_with()) return record(request, 0, std::move(reply));
   ask_new_node(request, std::move(reply));
 }
 
@@ -83,15 +83,15 @@ void Operations::ask_new_node(const api::ChangeRequest& request, ChangeReply rep
                              fmt::format("{} is node {} of cluster {:016x} already; a new node needs an empty directory",
                                          address, node->node_id(), node->cluster_id())));
          }
-         record(request, std::move(reply));
+         record(request, node->directory_id(), std::move(reply));
        }));
 }
 
-void Operations::record(const api::ChangeRequest& request, ChangeReply reply) {
+void Operations::record(const api::ChangeRequest& request, std::uint64_t directory_id, ChangeReply reply) {
   // What is planned now follows from a topology that is about to be another.
   if (recording_) return reply(fail(ErrorCode::kFailedPrecondition, "another change is being recorded; try again"));
   api::ChangeResponse response;
-  Result<api::ClusterState> state = planned(request, response);
+  Result<api::ClusterState> state = planned(request, directory_id, response);
   if (!state) return reply(fail(std::move(state).error()));
   record_state(std::move(*state), [response, reply = std::move(reply)](Result<> done) mutable {
     if (!done) return reply(fail(std::move(done).error()));
@@ -119,7 +119,8 @@ Result<> Operations::transfer(NodeId to) {
   return deps_.replica.transfer_leadership(replica_of(state, to.value()));
 }
 
-Result<api::ClusterState> Operations::planned(const api::ChangeRequest& request, api::ChangeResponse& response) const {
+Result<api::ClusterState> Operations::planned(const api::ChangeRequest& request, std::uint64_t directory_id,
+                                              api::ChangeResponse& response) const {
   api::ClusterState state = *deps_.replica.cluster();
   const api::Operation* running = unfinished(state);
   if (running != nullptr && running->kind() != api::Operation::REMOVE && request.has_remove_node_id() &&
@@ -136,7 +137,7 @@ Result<api::ClusterState> Operations::planned(const api::ChangeRequest& request,
   state.set_next_operation_id(operation.id() + 1);
   if (request.has_add()) {
     operation.set_kind(api::Operation::ADD);
-    RETURN_IF_ERROR(plan_add(state, request.add(), operation));
+    RETURN_IF_ERROR(plan_add(state, request.add(), directory_id, operation));
   } else if (request.has_remove_node_id()) {
     RETURN_IF_ERROR(plan_remove(state, request, operation));
   } else if (request.has_replace_with()) {
@@ -146,7 +147,7 @@ Result<api::ClusterState> Operations::planned(const api::ChangeRequest& request,
     }
     operation.set_kind(api::Operation::REPLACE);
     operation.set_replaced_node_id(request.replace_node_id());
-    RETURN_IF_ERROR(plan_add(state, request.replace_with(), operation));
+    RETURN_IF_ERROR(plan_add(state, request.replace_with(), directory_id, operation));
     find_node(state, request.replace_node_id())->set_state(api::LEAVING);
   } else {
     return fail(ErrorCode::kInvalidArgument, "the change says nothing");
@@ -179,7 +180,8 @@ Result<> Operations::plan_cancel(api::ClusterState& state, std::uint64_t operati
   return {};
 }
 
-Result<> Operations::plan_add(api::ClusterState& state, const api::NodeSpec& spec, api::Operation& operation) const {
+Result<> Operations::plan_add(api::ClusterState& state, const api::NodeSpec& spec, std::uint64_t directory_id,
+                              api::Operation& operation) const {
   if (spec.address().empty() || spec.region().empty()) {
     return fail(ErrorCode::kInvalidArgument, "a node has an address and a region");
   }
@@ -200,6 +202,7 @@ Result<> Operations::plan_add(api::ClusterState& state, const api::NodeSpec& spe
   node->set_region(spec.region());
   node->set_region_id(region_id);
   node->set_state(api::JOINING);
+  node->set_directory_id(directory_id);
   state.set_next_node_id(node->id() + 1);
   api::ReplicaDescriptor* replica = state.mutable_shards(0)->add_replicas();
   replica->set_replica_id(state.next_replica_id());
@@ -318,6 +321,7 @@ void Operations::tell_new_node(const api::Operation& operation) {
   join.set_node_id(node->id());
   join.set_replica_id(replica_of(state, node->id()).value());
   join.set_region(node->region());
+  join.set_directory_id(node->directory_id());
   CallOptions options{.deadline = deps_.runtime.now() + kJoinTimeout};
   call(deps_.transport, node->address(), api::kJoin, join, options,
        lifetime_.guard([this, operation](Result<api::JoinResponse> joined) {
@@ -332,6 +336,7 @@ void Operations::tell_new_node(const api::Operation& operation) {
              (void)deps_.replica.propose_membership(members.voters, with(members.learners, added));
            }
          } else if (joined.error().code() == ErrorCode::kAlreadyExists ||
+                    joined.error().code() == ErrorCode::kFailedPrecondition ||
                     joined.error().code() == ErrorCode::kInvalidArgument) {
            return finish(operation, joined.error().message());
          } else {

@@ -48,10 +48,13 @@ class Operations {
 
  private:
   void ask_new_node(const api::ChangeRequest& request, ChangeReply reply);
-  void record(const api::ChangeRequest& request, ChangeReply reply);
+  // directory_id: of the node that is to enter.
+  void record(const api::ChangeRequest& request, std::uint64_t directory_id, ChangeReply reply);
   void record_state(api::ClusterState state, std::move_only_function<void(Result<>)> done);
-  Result<api::ClusterState> planned(const api::ChangeRequest& request, api::ChangeResponse& response) const;
-  Result<> plan_add(api::ClusterState& state, const api::NodeSpec& spec, api::Operation& operation) const;
+  Result<api::ClusterState> planned(const api::ChangeRequest& request, std::uint64_t directory_id,
+                                    api::ChangeResponse& response) const;
+  Result<> plan_add(api::ClusterState& state, const api::NodeSpec& spec, std::uint64_t directory_id,
+                    api::Operation& operation) const;
   Result<> plan_cancel(api::ClusterState& state, std::uint64_t operation_id) const;
   Result<> plan_remove(api::ClusterState& state, const api::ChangeRequest& request, api::Operation& operation) const;
   Result<> transfer(NodeId to);

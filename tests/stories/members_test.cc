@@ -3,6 +3,7 @@
 
 #include <fmt/format.h>
 
+#include "shard/api/methods.h"
 #include "tests/stories/bed.h"
 
 namespace meridian::stories {
@@ -130,6 +131,57 @@ TEST(Members, ACancelledReplacementLeavesTheTopologyTrue) {
   }
   EXPECT_GT(cancelled, 0);
   EXPECT_GT(refused, 0);
+}
+
+// Asked again while the connection is one to an earlier process there.
+template <class Request, class Response>
+Result<Response> ask(Bed& bed, int node, const Method<Request, Response>& method, const Request& request) {
+  std::optional<Result<Response>> out;
+  do {
+    out.reset();
+    CallOptions options{.deadline = bed.cluster.admin().runtime->now() + Duration(5'000'000)};
+    call(*bed.cluster.admin().transport, bed.cluster.node_address(node), method, request, std::move(options),
+         [&](Result<Response> answer) { out.emplace(std::move(answer)); });
+    CHECK(bed.run_until([&] { return out.has_value(); }));
+  } while (!*out && out->error().code() == ErrorCode::kConnectionLost);
+  return *std::move(out);
+}
+
+// M4. The request by which a node was taken in arrives again, late, when the node was removed and its machine wiped.
+TEST(Members, AWipedMachineDoesNotComeBackUnderItsOldId) {
+  Bed bed(with_spares(1));
+  const int old = (bed.await_leader() + 1) % 3, spare = 3;
+  const auto before = ask(bed, old, api::kNodeStatus, {});
+  ASSERT_TRUE(before.has_value());
+  ASSERT_NE(before->directory_id(), 0u);
+  start_replace(bed, old, spare, [](const auto& answer) { ASSERT_TRUE(answer.has_value()); });
+  ASSERT_TRUE(bed.run_until([&] { return bed.cluster.removed(old) && !bed.cluster.changing_members(); }));
+  bed.cluster.crash_node(old, false);
+  bed.cluster.wipe_node(old);
+  bed.cluster.start_node(old);
+
+  api::JoinRequest again;
+  again.set_cluster_id(before->cluster_id());
+  again.set_node_id(before->node_id());
+  again.set_replica_id(before->node_id());
+  again.set_region(bed.cluster.node_region(old));
+  again.set_directory_id(before->directory_id());
+  const auto joined = ask(bed, old, api::kJoin, again);
+  ASSERT_FALSE(joined.has_value());
+  EXPECT_EQ(joined.error().code(), ErrorCode::kFailedPrecondition) << joined.error().to_string();
+
+  // As a new node it is welcome. (The leader may have to learn first that its connection there is broken.)
+  for (bool added = false; !added;) {
+    v1::AddNodeRequest request;
+    request.mutable_node()->set_address(bed.cluster.node_address(old));
+    request.mutable_node()->set_region(bed.cluster.node_region(old));
+    bool answered = false;
+    bed.cluster.admin().core->add_node(std::move(request), admin_call(bed),
+                                       [&](const auto& answer) { answered = true, added = answer.has_value(); });
+    ASSERT_TRUE(bed.run_until([&] { return answered; }));
+  }
+  ASSERT_TRUE(bed.run_until([&] { return !bed.cluster.changing_members(); }));
+  expect_members_are_voters(bed);
 }
 
 }  // namespace
