@@ -70,10 +70,8 @@ class FileSystemEnv::Adapter final : public rocksdb::FileSystem {
     return to_status(operation());
   }
 
-  // A process without power sees no error. What a compaction writes then goes nowhere and is said to be written:
-  // RocksDB 7.8 aborts when the write of a compaction's only table fails and that table got no key, since all
-  // that it had to hold were range deletions that end at the last level (CompactionJob::UpdateCompactionJobStats
-  // asks for the smallest key).
+  // For writes: a process without power sees no error, so what it still writes goes nowhere and is said to be
+  // written. (RocksDB 7.8 aborts at some errors: file_system_env_test.cc.)
   template <class Operation>
   IOStatus run_unseen(Operation operation) {
     const std::lock_guard lock(mutex_);

@@ -21,6 +21,7 @@ class FileSystemEnv {
   ~FileSystemEnv();
 
   rocksdb::Env* env();
+  // Opening and reading fail from now on; what is written to open files goes nowhere, and nobody is told.
   void cut();
 
  private:
