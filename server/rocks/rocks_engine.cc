@@ -15,6 +15,7 @@
 #include "server/rocks/rocks_options.h"
 #include "server/rocks/rocks_status.h"
 #include "server/rocks/rocks_transfer.h"
+#include "server/rocks/table_space.h"
 
 namespace meridian {
 
@@ -204,12 +205,16 @@ Result<> create_directories(rocksdb::Env& env, const std::string& path) {
 
 Result<std::unique_ptr<Engine>> open_rocks_engine(const RocksOptions& options) {
   const auto cache = make_counting_cache(options.block_cache_bytes);
-  const rocksdb::Options database_options = make_database_options(options, cache);
+  rocksdb::Options database_options = make_database_options(options, cache);
   RETURN_IF_ERROR(create_directories(*database_options.env, options.path));
-  rocksdb::DB* db = nullptr;
-  RETURN_IF_ERROR(to_result(rocksdb::DB::Open(database_options, options.path, &db),
+  const std::shared_ptr<rocksdb::Env> env = make_env_with_table_space(database_options.env);
+  database_options.env = env.get();
+  rocksdb::DB* opened = nullptr;
+  RETURN_IF_ERROR(to_result(rocksdb::DB::Open(database_options, options.path, &opened),
                             fmt::format("open the database in {}", options.path)));
-  return std::make_unique<RocksEngine>(options, cache, std::shared_ptr<rocksdb::DB>(db));
+  // Snapshots and iterators keep the database, which needs its environment to the end.
+  std::shared_ptr<rocksdb::DB> db(opened, [env](rocksdb::DB* ends) { delete ends; });
+  return std::make_unique<RocksEngine>(options, cache, std::move(db));
 }
 
 }  // namespace meridian

@@ -18,21 +18,31 @@ echo "the library exports meridian::sdk and nothing else"
 library=$(find "$work/sdk" -name 'libmeridian_client.so')
 if nm -DC --defined-only "$library" | grep -v 'meridian::sdk::'; then exit 1; fi
 
-build_and_run() {
+# Side by side: building takes the processors, running mostly waits.
+by_cmake() {
   local name=$1 cxx=$2 flags=$3
-  echo "$name: builds"
   { cmake -S "$source/outside" -B "$work/$name" -D CMAKE_CXX_COMPILER="$cxx" -D CMAKE_CXX_FLAGS="$flags" \
-      -D CMAKE_PREFIX_PATH="$work/sdk" && cmake --build "$work/$name"; } >"$work/log" 2>&1 || { cat "$work/log"; exit 1; }
-  echo "$name: runs ${proxy[*]:-without a cluster}"
-  "$work/$name/outside" "${proxy[@]}"
+    -D CMAKE_PREFIX_PATH="$work/sdk" && cmake --build "$work/$name" && "$work/$name/outside" "${proxy[@]}"; }
+}
+by_pkg_config() {
+  local modules
+  modules=$(dirname "$(find "$work/sdk" -name 'meridian-client.pc')")
+  # shellcheck disable=SC2046
+  "$gcc" -std=c++20 "$source/outside/main.cc" -o "$work/by-pkg-config" \
+    $(PKG_CONFIG_PATH=$modules pkg-config --cflags --libs meridian-client) &&
+    LD_LIBRARY_PATH=$(dirname "$library") "$work/by-pkg-config" "${proxy[@]}"
 }
 gcc=$(command -v g++-12 || command -v g++)
-build_and_run clang clang++-19 "-O1"
-build_and_run gcc-asan "$gcc" "-O1 -g -fsanitize=address"
+by_cmake clang clang++-19 "-O1" >"$work/clang.log" 2>&1 & clang_pid=$!
+by_cmake gcc-asan "$gcc" "-O1 -g -fsanitize=address" >"$work/gcc-asan.log" 2>&1 & gcc_pid=$!
+by_pkg_config >"$work/pkg-config.log" 2>&1 & pkg_config_pid=$!
 
-echo "pkg-config: builds and runs"
-export PKG_CONFIG_PATH
-PKG_CONFIG_PATH=$(dirname "$(find "$work/sdk" -name 'meridian-client.pc')")
-# shellcheck disable=SC2046
-"$gcc" -std=c++20 "$source/outside/main.cc" -o "$work/by-pkg-config" $(pkg-config --cflags --libs meridian-client)
-LD_LIBRARY_PATH=$(dirname "$library") "$work/by-pkg-config" "${proxy[@]}"
+status=0
+ended() {
+  echo "$1: builds, and runs ${proxy[*]:-without a cluster}"
+  wait "$2" || { echo "$1: FAILED"; cat "$work/$1.log"; status=1; }
+}
+ended clang "$clang_pid"
+ended gcc-asan "$gcc_pid"
+ended pkg-config "$pkg_config_pid"
+exit "$status"

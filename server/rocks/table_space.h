@@ -1,0 +1,18 @@
+// Asks for the space of a small table before RocksDB may begin a table. RocksDB 7.8 aborts if a compaction that
+// leaves no key began its table and then finds the disk full; that it could not begin one, it takes as any error.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+
+#include <rocksdb/env.h>
+
+namespace meridian {
+
+// More than a table without a key takes: its properties, its index and its footer.
+inline constexpr std::uint64_t kTableSpaceBytes = 64 << 10;
+
+// base, which is borrowed, with that difference. File systems that can't reserve space are used as they are.
+std::unique_ptr<rocksdb::Env> make_env_with_table_space(rocksdb::Env* base);
+
+}  // namespace meridian
