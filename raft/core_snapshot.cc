@@ -36,7 +36,7 @@ void Core::Impl::snapshot_installed(const SnapshotMeta& meta) {
   CHECK_F(installing_ && installing_->index == meta.index && installing_->term == meta.term,
           "snapshot {} was not asked to be installed", meta.index);
   log_.reset(meta.index, meta.term);
-  memberships_.reset(meta.index, meta.membership);
+  memberships_.reset(meta.index, meta.membership, commit_);
   commit_ = applied_ = handed_ = verified_ = meta.index;
   acked_ = LogIndex();
   installing_.reset();

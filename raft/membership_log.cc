@@ -31,9 +31,9 @@ bool MembershipLog::truncate(LogIndex from) {
   return records_.size() != before;
 }
 
-void MembershipLog::reset(LogIndex index, Membership membership) {
+void MembershipLog::reset(LogIndex index, Membership membership, LogIndex committed) {
   pruned_member_ = pruned_member_ || std::any_of(records_.begin(), records_.end(), [&](const Record& r) {
-                     return r.index < index && r.membership.contains(self_);
+                     return r.index < index && r.index <= committed && r.membership.contains(self_);
                    });
   records_ = {{index, std::move(membership)}};
 }

@@ -32,7 +32,9 @@ class MembershipLog {
   void append(LogIndex index, Membership membership);
   // Answers whether the membership in force changed.
   bool truncate(LogIndex from);
-  void reset(LogIndex index, Membership membership);
+  // A snapshot takes the log's place. Only what is committed says that this replica has been a member: another leader
+  // may have taken back an addition that this log still holds.
+  void reset(LogIndex index, Membership membership, LogIndex committed);
   // Forgets what is older than the newest at or below applied.
   void prune(LogIndex applied);
   const std::vector<Record>& records() const { return records_; }

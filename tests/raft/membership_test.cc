@@ -97,5 +97,14 @@ TEST(RaftMembershipLog, ForgetsWhatIsTruncatedAndRemembersWhoWasIn) {
   EXPECT_FALSE(fresh.was_member_before(LogIndex(3)));
 }
 
+TEST(RaftMembershipLog, AnAdditionThatWasNeverCommittedIsNoMembership) {
+  for (const bool committed : {false, true}) {
+    MembershipLog log(ReplicaId(4), LogIndex(8), {ids({1, 2, 3})});
+    log.append(LogIndex(9), {ids({1, 2, 3}), {}, ids({4})});
+    log.reset(LogIndex(36), {ids({1, 2, 3})}, LogIndex(committed ? 9 : 8));
+    EXPECT_EQ(log.was_member_before(LogIndex(36)), committed);
+  }
+}
+
 }  // namespace
 }  // namespace meridian::raft

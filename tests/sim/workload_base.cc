@@ -43,17 +43,21 @@ v1::ReadOptions WorkloadBase::read_options(ReadHow how) const {
   return options;
 }
 
-client::Call WorkloadBase::deadline(Slot& slot) {
+client::Call WorkloadBase::deadline(Slot& slot) { return deadline(slot, *slot.client); }
+
+client::Call WorkloadBase::deadline(Slot& slot, const SimClient& asked) {
   client::Call call;
   const std::int64_t us = slot.rng.chance(0.1) ? slot.rng.between(std::int64_t{1'000}, std::int64_t{200'000})
                                                : slot.rng.between(std::int64_t{500'000}, std::int64_t{5'000'000});
-  call.deadline = slot.client->runtime->now() + Duration(us);
+  call.deadline = asked.runtime->now() + Duration(us);
   return call;
 }
 
-client::Call WorkloadBase::long_deadline(Slot& slot) {
+client::Call WorkloadBase::long_deadline(Slot& slot) { return long_deadline(*slot.client); }
+
+client::Call WorkloadBase::long_deadline(const SimClient& asked) {
   client::Call call;
-  call.deadline = slot.client->runtime->now() + Duration(10'000'000);
+  call.deadline = asked.runtime->now() + Duration(10'000'000);
   return call;
 }
 
@@ -144,7 +148,7 @@ Task<Result<WorkloadBase::Scanned>> WorkloadBase::scan_pages(Slot& slot, v1::Sca
   std::string previous;
   SimClient* client = slot.client;
   for (bool first = true;; first = false) {
-    auto answer = co_await client->core->scan_page(request, last ? long_deadline(slot) : deadline(slot));
+    auto answer = co_await client->core->scan_page(request, last ? long_deadline(*client) : deadline(slot, *client));
     if (!answer) co_return fail(std::move(answer).error());
     const auto size = static_cast<std::uint32_t>(answer->entries_size());
     if (request.limit() != 0 && size > request.limit()) {

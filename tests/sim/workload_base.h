@@ -74,8 +74,11 @@ class WorkloadBase : public Workload {
   // Recorded as a scan of the request's range or prefix.
   Task<std::optional<check::Event>> scan(Slot& slot, v1::ScanRequest request, ReadHow how, std::int64_t pause_us = 0);
 
-  client::Call deadline(Slot& slot);  // mostly long, now and then too short
+  // Mostly long, now and then too short. On the clock of the client that is asked: the slot's own, where none is named.
+  client::Call deadline(Slot& slot);
+  client::Call deadline(Slot& slot, const SimClient& asked);
   client::Call long_deadline(Slot& slot);
+  client::Call long_deadline(const SimClient& asked);
   Task<> pause(Slot& slot, std::int64_t longest_us);
   v1::ReadOptions read_options(ReadHow how) const;
   std::string padded(const std::string& text) const { return pad(text, deps_.options.value_bytes); }
