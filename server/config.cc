@@ -36,6 +36,7 @@ void declare_raft(Settings& s, RaftConfig& c) {
 void declare_storage(Settings& s, StorageConfig& c) {
   constexpr std::uint64_t kTebibyte = std::uint64_t{1} << 40;
   s.add_bytes("storage.block_cache", "memory for blocks read", &c.block_cache, 1 << 20, kTebibyte);
+  s.add_bytes("storage.version_cache", "memory for records read lately", &c.version_cache, 0, kTebibyte);
   s.add_bytes("storage.write_buffer", "memory for what is not flushed yet", &c.write_buffer, 1 << 20, kTebibyte);
   s.add_bytes("storage.log_segment", "size of a segment of the log", &c.log_segment, 1 << 20, 1 << 30);
 }

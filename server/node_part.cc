@@ -1,5 +1,6 @@
 // One node: directory, engine and Node between the loop and the sockets.
 
+#include <tuple>
 #include <utility>
 
 #include "base/log.h"
@@ -34,10 +35,14 @@ class NodeMetrics {
         log_full_(m.gauge("meridian_log_full", "1 while the disk is full.")),
         data_bytes_(m.gauge("meridian_engine_disk_bytes", "Size of the data's files.")),
         data_memory_(m.gauge("meridian_engine_memory_bytes", "Write buffers and caches.")),
+        cache_bytes_(m.gauge("meridian_version_cache_bytes", "Records held in memory because they were read lately.")),
+        cache_hits_(m.counter("meridian_version_cache_hits_total", "Keys that were answered from it.")),
+        cache_misses_(m.counter("meridian_version_cache_misses_total", "Keys that were looked for in it and not there.")),
         syncs_(m.latency("meridian_log_sync_seconds", "Time of one write of the log with its fsync.")),
         sync_sizes_(m.sizes("meridian_log_sync_size_bytes", "Size of one write of the log.")) {}
 
-  void set(const api::NodeStatusResponse& status, const LogStats& log, const EngineStats& engine) {
+  void set(const api::NodeStatusResponse& status, const LogStats& log, const EngineStats& engine,
+           const VersionCache::Stats& cache) {
     leader_.set(status.role() == api::LEADER);
     term_.set(static_cast<double>(status.term()));
     last_.set(static_cast<double>(status.last_index()));
@@ -50,6 +55,9 @@ class NodeMetrics {
     log_queue_.set(static_cast<double>(log.queue_bytes));
     data_bytes_.set(static_cast<double>(engine.disk_bytes));
     data_memory_.set(static_cast<double>(engine.memory_bytes));
+    cache_bytes_.set(static_cast<double>(cache.bytes));
+    catch_up(cache_hits_, cache.hits);
+    catch_up(cache_misses_, cache.misses);
   }
   void synced(Duration took, std::uint64_t bytes) {
     syncs_.record(took);
@@ -58,8 +66,14 @@ class NodeMetrics {
   void full(bool full) { log_full_.set(full); }
 
  private:
+  static void catch_up(Counter& counter, std::uint64_t total) {
+    if (total > counter.value()) counter.add(total - counter.value());
+  }
+
   Gauge &leader_, &term_, &last_, &commit_, &applied_, &voters_, &trouble_;
   Gauge &log_bytes_, &log_live_, &log_queue_, &log_full_, &data_bytes_, &data_memory_;
+  Gauge& cache_bytes_;
+  Counter &cache_hits_, &cache_misses_;
   MetricHistogram &syncs_, &sync_sizes_;
 };
 
@@ -76,6 +90,7 @@ NodeOptions node_options(const NodeConfig& config, std::uint64_t seed) {
   options.replica.max_queued_bytes = config.limits.queue;
   options.replica.limits = config.limits.to_api();
   options.replica.seed = seed;
+  options.replica.version_cache_bytes = config.storage.version_cache;
   options.log.segment_bytes = config.storage.log_segment;
   return options;
 }
@@ -127,9 +142,11 @@ class NodeInProcess final : public Part {
 
  private:
   void refresh() {
-    const auto figures =
-        front_->ask_loop([this] { return std::pair(node_->status(), node_->log_stats()); }, kLoopPatience);
-    if (figures) metrics_.set(figures->first, figures->second, engine_->stats());
+    const auto figures = front_->ask_loop(
+        [this] { return std::tuple(node_->status(), node_->log_stats(), node_->version_cache()); }, kLoopPatience);
+    if (!figures) return;
+    const auto& [status, log, cache] = *figures;
+    metrics_.set(status, log, engine_->stats(), cache);
   }
 
   void stop(Duration grace) {

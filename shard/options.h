@@ -34,6 +34,7 @@ struct ReplicaOptions {
   std::size_t keep_log_bytes = 16 << 20;         // kept for followers that lag, beyond what a restart needs
   std::size_t flush_after_bytes = 64 << 20;      // applied and not flushed: the engine is asked to
   std::size_t snapshot_chunk_bytes = 1 << 20;
+  std::size_t version_cache_bytes = 64 << 20;    // version_cache.h
 };
 
 }  // namespace meridian

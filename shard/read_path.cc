@@ -183,17 +183,21 @@ void ReadPath::serve(Read read, Timestamp at) {
 
 namespace {
 
-Result<> read_items(Engine& engine, const api::ReadRequest& request, Timestamp at, const EngineReadOptions& options,
-                    api::ReadResponse& response) {
+void add_item(api::ReadResponse& response, const txn::VersionedValue& value) {
+  api::ReadItem* item = response.add_items();
+  item->set_found(value.found);
+  if (value.found) {
+    item->set_value(value.value);
+    item->set_version(value.version.packed());
+  }
+}
+
+Result<> read_from_disk(Engine& engine, const api::ReadRequest& request, Timestamp at, const EngineSnapshot& snapshot,
+                        api::ReadResponse& response) {
   for (const std::string& key : request.keys()) {
-    ASSIGN_OR_RETURN(txn::VersionedValue value,
-                     txn::read_version(engine, KeyspaceId(request.keyspace_id()), key, at, options));
-    api::ReadItem* item = response.add_items();
-    item->set_found(value.found);
-    if (value.found) {
-      item->set_value(std::move(value.value));
-      item->set_version(value.version.packed());
-    }
+    ASSIGN_OR_RETURN(const txn::VersionedValue value,
+                     txn::read_version(engine, KeyspaceId(request.keyspace_id()), key, at, {.snapshot = &snapshot}));
+    add_item(response, value);
   }
   return {};
 }
@@ -225,10 +229,27 @@ Result<api::ScanResponse> scan_page(Engine& engine, const api::ScanRequest& requ
 
 }  // namespace
 
+// kWouldBlock.
+Result<> ReadPath::read_from_memory(const api::ReadRequest& request, Timestamp at, api::ReadResponse& response) {
+  // What is read at or above every applied stamp is the newest there is.
+  const bool newest = at >= deps_.machine.state().closed;
+  for (const std::string& key : request.keys()) {
+    if (const txn::VersionedValue* cached = deps_.versions.find(key, at); cached != nullptr) {
+      add_item(response, *cached);
+      continue;
+    }
+    ASSIGN_OR_RETURN(const txn::VersionedValue value, txn::read_version(deps_.engine, KeyspaceId(request.keyspace_id()), key,
+                                                                        at, {.may_block = MayBlock::kNo}));
+    if (newest) deps_.versions.learn(key, value);
+    add_item(response, value);
+  }
+  return {};
+}
+
 void ReadPath::serve_get(Get get, Timestamp at) {
   api::ReadResponse response;
   *response.mutable_info() = info(at);
-  Result<> read = read_items(deps_.engine, get.request, at, {.may_block = MayBlock::kNo}, response);
+  Result<> read = read_from_memory(get.request, at, response);
   if (read) return get.reply(std::move(response));
   if (read.error().code() != ErrorCode::kWouldBlock) return get.reply(fail(std::move(read).error()));
   PROBE("read.from_disk");
@@ -243,7 +264,7 @@ void ReadPath::serve_get(Get get, Timestamp at) {
   auto job = std::make_shared<Job>(Job{std::move(get), std::move(response), deps_.engine.snapshot(), {}});
   deps_.runtime.run_blocking(
       [job, at, &engine = deps_.engine] {
-        job->result = read_items(engine, job->get.request, at, {.snapshot = job->snapshot.get()}, job->response);
+        job->result = read_from_disk(engine, job->get.request, at, *job->snapshot, job->response);
       },
       [job] {
         if (!job->result) return job->get.reply(fail(job->result.error()));

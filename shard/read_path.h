@@ -23,6 +23,7 @@
 #include "shard/api/methods.h"
 #include "shard/options.h"
 #include "shard/state_machine.h"
+#include "shard/version_cache.h"
 #include "shard/write_path.h"
 #include "txn/mvcc.h"
 
@@ -40,6 +41,7 @@ class ReadPath {
     raft::Core& core;
     const StateMachine& machine;
     WritePath& writes;
+    VersionCache& versions;
     const ReplicaOptions& options;
     Callback wake;
     std::move_only_function<api::NotLeader()> where;
@@ -81,6 +83,7 @@ class ReadPath {
   std::optional<Timestamp> serving_timestamp(const Read& read);
   void serve(Read read, Timestamp at);
   void serve_get(Get get, Timestamp at);
+  Result<> read_from_memory(const api::ReadRequest& request, Timestamp at, api::ReadResponse& response);
   void serve_scan(Scan scan, Timestamp at);
   api::ReadInfo info(Timestamp at) const;
   void answer_error(Read read, Error error);

@@ -47,9 +47,10 @@ Replica::Replica(Deps deps, ReplicaOptions options, StateMachine machine, raft::
     : deps_(std::move(deps)),
       options_(std::move(options)),
       machine_(std::move(machine)),
+      versions_(options_.version_cache_bytes),
       core_(raft_options(options_), std::move(initial), deps_.runtime.now()),
       writes_({deps_.runtime, deps_.engine, deps_.hlc, core_, machine_, deps_.placement, options_, [this] { wake(); }, [this] { return where(); }}),
-      reads_({deps_.runtime, deps_.engine, deps_.hlc, core_, machine_, writes_, options_, [this] { wake(); },
+      reads_({deps_.runtime, deps_.engine, deps_.hlc, core_, machine_, writes_, versions_, options_, [this] { wake(); },
               [this] { return where(); }, [this] { return deps_.log.is_full(); }}),
       snapshots_out_({deps_.runtime, deps_.engine, deps_.fs, core_, options_, deps_.ship, [this] { wake(); },
                       deps_.scratch_directory + "/out"}),
@@ -272,6 +273,9 @@ void Replica::batch_written(Result<> result) {
   PreparedApply applied = std::move(*applying_);
   applying_.reset();
   machine_.written(applied);
+  if (!DELIBERATE_BUG("cache_not_updated")) {
+    for (AppliedVersion& version : applied.versions) versions_.applied(version.key, std::move(version.value));
+  }
   const MonoTime now = deps_.runtime.now();
   core_.applied(now, applied.entries.back().index);
   for (const AppliedEntry& entry : applied.entries) writes_.entry_applied(entry);
@@ -334,6 +338,7 @@ void Replica::installed(const raft::SnapshotMeta& meta) {
           "a snapshot at {} of term {} installed as {} of term {}", meta.index, meta.term, machine->state().index,
           machine->state().term);
   machine_.replace(std::move(*machine));
+  if (!DELIBERATE_BUG("cache_outlives_snapshot")) versions_.clear();
   installing_ = false;
   if (trouble_ && trouble_->code() == ErrorCode::kDiskFull) refuse_with(std::nullopt);
   snapshots_in_.finished();

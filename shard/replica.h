@@ -27,6 +27,7 @@
 #include "shard/read_path.h"
 #include "shard/snapshots.h"
 #include "shard/state_machine.h"
+#include "shard/version_cache.h"
 #include "shard/write_path.h"
 
 namespace meridian {
@@ -81,6 +82,7 @@ class Replica {
   const AppliedState& applied() const { return machine_.state(); }
   // The record of the topology that this shard keeps as part of its state.
   const std::shared_ptr<const api::ClusterState>& cluster() const { return machine_.cluster(); }
+  const VersionCache::Stats& version_cache() const { return versions_.stats(); }
   api::NotLeader where() const;
   const std::optional<Error>& trouble() const { return trouble_; }
   // The replica was removed from its shard.
@@ -107,6 +109,7 @@ class Replica {
   Deps deps_;
   const ReplicaOptions options_;
   StateMachine machine_;
+  VersionCache versions_;
   raft::Core core_;
   WritePath writes_;
   ReadPath reads_;

@@ -9,19 +9,22 @@
 namespace meridian {
 namespace {
 
-void apply_command(wire::Command& command, RegionId origin, WriteBatch& batch) {
+void apply_command(wire::Command& command, RegionId origin, PreparedApply& out) {
   const KeyspaceId keyspace(command.keyspace_id());
   const Timestamp stamp(command.stamp());
   txn::VersionHeader header;
   header.id = {command.id_time_us(), command.id_client(), command.id_sequence()};
   header.payload_hash = command.payload_hash();
-  for (const api::Mutation& m : command.mutations()) {
+  for (api::Mutation& m : *command.mutable_mutations()) {
     header.tombstone = m.remove();
-    batch.put(txn::version_key(keyspace, m.key(), stamp, origin), txn::version_value(header, m.value()));
+    out.batch.put(txn::version_key(keyspace, m.key(), stamp, origin), txn::version_value(header, m.value()));
+    AppliedVersion& version = out.versions.emplace_back();
+    version.key = std::move(*m.mutable_key());
+    version.value = {!m.remove(), std::move(*m.mutable_value()), stamp};
   }
   if (command.mutations().empty()) {
-    batch.put(txn::outcome_key(keyspace, command.anchor(), header.id),
-              txn::outcome_value(header.payload_hash, Timestamp(command.found_version())));
+    out.batch.put(txn::outcome_key(keyspace, command.anchor(), header.id),
+                  txn::outcome_value(header.payload_hash, Timestamp(command.found_version())));
   }
 }
 
@@ -52,7 +55,7 @@ PreparedApply StateMachine::prepare(const std::vector<raft::Entry>& entries) con
         CHECK_F(stamp > out.state.closed && stamp <= closed, "log entry {} writes at {} outside ({}, {}]", entry.index,
                 stamp, out.state.closed, closed);
         applied.stamps.push_back(stamp);
-        apply_command(command, RegionId(static_cast<std::uint16_t>(payload.origin_region())), out.batch);
+        apply_command(command, RegionId(static_cast<std::uint16_t>(payload.origin_region())), out);
       }
       out.state.closed = closed;
       out.state.ceiling = std::max({out.state.ceiling, Timestamp(payload.ceiling()), closed});

@@ -7,6 +7,7 @@
 #pragma once
 
 #include <memory>
+#include <string>
 #include <vector>
 
 #include "base/check.h"
@@ -14,6 +15,7 @@
 #include "raft/types.h"
 #include "shard/api/api.pb.h"
 #include "shard/applied_state.h"
+#include "txn/mvcc.h"
 
 namespace meridian {
 
@@ -24,8 +26,15 @@ struct AppliedEntry {
   std::vector<Timestamp> stamps;  // of its commands, in order
 };
 
+// A version as an entry writes it.
+struct AppliedVersion {
+  std::string key;
+  txn::VersionedValue value;
+};
+
 struct PreparedApply {
   WriteBatch batch;
+  std::vector<AppliedVersion> versions;  // all that the batch writes, in order
   AppliedState state;  // after it
   std::vector<AppliedEntry> entries;
   std::shared_ptr<const api::ClusterState> cluster;  // null: unchanged

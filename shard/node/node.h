@@ -60,6 +60,7 @@ class Node {
   Replica* replica() { return replica_.get(); }
   const DataDirectory& directory() const { return *directory_; }
   LogStats log_stats() const { return log_->stats(); }
+  VersionCache::Stats version_cache() const { return replica_ ? replica_->version_cache() : VersionCache::Stats(); }
   api::NodeStatusResponse status() const;
 
  private:

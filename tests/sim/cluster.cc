@@ -38,6 +38,7 @@ NodeOptions node_options(const RunOptions& run, const std::string& region, int i
   options.replica.flush_after_bytes = run.flush_bytes;
   options.replica.snapshot_chunk_bytes = run.chunk_bytes;
   options.replica.max_append_bytes = run.append_bytes;
+  options.replica.version_cache_bytes = run.flush_bytes / 4;  // too small for everything
   return options;
 }
 
