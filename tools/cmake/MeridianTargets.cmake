@@ -43,6 +43,13 @@ if(MERIDIAN_SANITIZE)
   endif()
   add_link_options(-fsanitize=${MERIDIAN_SANITIZE})
 endif()
+# The allocator of our long-running programs (docs/adr/0012). Only executables link it, as their first library, so that
+# its operator new is found before libstdc++'s; whoever uses the SDK chooses their own, and the sanitizers bring theirs.
+add_library(meridian_allocator INTERFACE)
+if(NOT MERIDIAN_SANITIZE)
+  pkg_check_modules(TCMALLOC REQUIRED IMPORTED_TARGET libtcmalloc_minimal)
+  target_link_libraries(meridian_allocator INTERFACE ${TCMALLOC_LINK_LIBRARIES})
+endif()
 if(MERIDIAN_DELIBERATE_BUGS)
   target_compile_definitions(meridian_flags INTERFACE MERIDIAN_DELIBERATE_BUGS)
 endif()
