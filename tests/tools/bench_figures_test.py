@@ -3,6 +3,7 @@
 
 import argparse
 import os
+import random
 import sys
 import unittest
 
@@ -10,6 +11,7 @@ sys.dont_write_bytecode = True
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "../../tools/bench"))
 import figures  # pylint: disable=wrong-import-position
 import measuring  # pylint: disable=wrong-import-position
+import noise  # pylint: disable=wrong-import-position
 
 
 def figure(rate, p50=1.0, p99=2.0, errors=0):
@@ -59,6 +61,45 @@ class FiguresTest(unittest.TestCase):
             self.assertRaises(ValueError, figures.parse_clients, [text], {"put": [], "get": []})
         for text in ("", "5", "3x", "0s", "2h", "-1s", "61m"):
             self.assertRaises(argparse.ArgumentTypeError, measuring.duration, text)
+
+
+class NoiseTest(unittest.TestCase):
+    def test_p_is_the_share_of_ways_to_deal_the_values(self):
+        self.assertEqual(noise.mann_whitney([1, 2, 3], [4, 5, 6]), 2 / 20)
+        self.assertEqual(noise.mann_whitney([6, 5, 4], [3, 2, 1]), 2 / 20)
+        self.assertEqual(noise.mann_whitney([1, 2, 4], [3, 5, 6]), 4 / 20)
+        self.assertEqual(noise.mann_whitney([1, 4], [2, 3]), 1)
+        self.assertEqual(noise.mann_whitney([7, 7, 7], [7, 7, 7]), 1)
+        self.assertEqual(noise.midranks_doubled([5, 1, 5, 9]), [5, 2, 5, 8])
+
+    def test_holm_asks_more_of_the_first_of_many(self):
+        for p, expected in zip(noise.holm([0.04, 0.01, 0.03]), [0.06, 0.03, 0.06]):
+            self.assertAlmostEqual(p, expected)
+        self.assertEqual(noise.holm([0.9, 0.8]), [1.0, 1.0])
+
+    def test_too_few_rounds_are_known_beforehand(self):
+        self.assertEqual([noise.rounds_needed(n, 0.05) for n in (1, 4, 47)], [4, 5, 7])
+
+    def test_only_what_is_large_and_beyond_noise_is_worse(self):
+        steady = [100.0, 101, 102, 103, 104, 105]
+
+        def verdict(new, more_is_better=False, threshold=0.05):
+            series = {"x": {"old": steady, "new": new, "more_is_better": more_is_better}}
+            return noise.judge(series, threshold, 0.05)[0]["verdict"]
+        slower = [v * 1.2 for v in steady]
+        self.assertEqual(verdict(slower), "worse")
+        self.assertEqual(verdict(slower, more_is_better=True), "better")
+        self.assertEqual(verdict([v / 1.2 for v in steady]), "better")
+        self.assertEqual(verdict([v / 1.2 for v in steady], more_is_better=True), "worse")
+        self.assertEqual(verdict(slower, threshold=0.3), "same")
+        self.assertEqual(verdict([v + 1 for v in steady]), "same")
+        self.assertEqual(verdict([50, 60, 110, 130, 150, 170]), "same")  # far apart, and yet noise
+
+    def test_one_of_many_unchanged_figures_is_not_called_worse_by_chance(self):
+        rng = random.Random(1)
+        series = {str(i): {"old": [rng.gauss(100, 10) for _ in range(8)], "new": [rng.gauss(100, 10) for _ in range(8)],
+                           "more_is_better": True} for i in range(200)}
+        self.assertEqual({row["verdict"] for row in noise.judge(series, 0.0, 0.05)}, {"same"})
 
 
 class MeasuringTest(unittest.TestCase):

@@ -24,7 +24,7 @@ class UsageError(Exception):
 
 
 class MeasuringError(Exception):
-    """A program failed or did not end: exit code 1."""
+    """A program failed or did not end."""
 
 
 def progress(text):
@@ -141,7 +141,7 @@ def load_meridian(build, arguments, timeout):
         raise MeasuringError(f"the cluster of {build}: {error}") from None
 
 
-def run_main(main):
+def run_main(main, could_not_measure=1):
     """Calls main() and exits with its code; errors are said in one line. SIGTERM unwinds, as Ctrl-C does."""
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
     name = os.path.basename(sys.argv[0])
@@ -152,6 +152,6 @@ def run_main(main):
         sys.exit(2)
     except MeasuringError as error:
         print(f"{name}: {error}", file=sys.stderr)
-        sys.exit(1)
+        sys.exit(could_not_measure)
     except KeyboardInterrupt:
         sys.exit(130)
