@@ -99,8 +99,13 @@ class Usage(unittest.TestCase):
         self.assertIn("standard output", done.stderr)
 
     def test_bench(self):
-        self.assertEqual(run(BENCH, "--op", "scan")[0], 2)
-        self.assertEqual(run(BENCH, "--duration", "soon")[0], 2)
+        for flag, value, limit in (("--op", "del", "put"), ("--duration", "soon", "86400s"), ("--clients", "0", "65536"),
+                                   ("--rate", "fast", "1000000"), ("--weights", "get=1,del=1", "rmw"),
+                                   ("--value-bytes", "1048577", "1048576"), ("--svg", "/nowhere/x.svg", "written")):
+            code, out, err = run(BENCH, "--proxy", self.proxy, flag, value)
+            self.assertEqual((code, out), (2, ""), err)
+            for part in (flag, value.split(",")[-1], limit):
+                self.assertIn(part, err)
         code, out, err = run(BENCH, "--proxy", self.proxy, "-o", "json")
         self.assertEqual((code, out), (3, ""), err)
         code, out, _ = run(BENCH, "--help")

@@ -7,41 +7,69 @@ namespace meridian::bench {
 
 namespace {
 constexpr double kTheta = 0.99;
-
-// SplitMix64's finaliser: scatters neighbours.
-std::uint64_t mix(std::uint64_t x) {
-  x = (x ^ (x >> 30)) * 0xbf58476d1ce4e5b9;
-  x = (x ^ (x >> 27)) * 0x94d049bb133111eb;
-  return x ^ (x >> 31);
-}
+constexpr std::uint64_t kScrambledItems = 10'000'000'000;
+constexpr double kScrambledZeta = 26.46902820178302;
 }  // namespace
 
-ZipfTable::ZipfTable(std::uint64_t keys) : keys_(keys), alpha_(1 / (1 - kTheta)) {
-  double zeta = 0;
-  for (std::uint64_t i = 1; i <= keys; ++i) zeta += 1 / std::pow(static_cast<double>(i), kTheta);
-  zeta_keys_ = zeta;
+ZipfTable zipf_table_for(Distribution distribution, std::uint64_t keys) {
+  switch (distribution) {
+    case Distribution::kUniform: return ZipfTable(1);
+    case Distribution::kZipf: return ZipfTable::scrambled();
+    case Distribution::kLatest: return ZipfTable(keys);
+  }
+  return ZipfTable(1);
+}
+
+ZipfTable::ZipfTable(std::uint64_t items) : items_(0), zeta_(0) { grow(items); }
+
+ZipfTable::ZipfTable(std::uint64_t items, double zeta) : items_(items), zeta_(zeta) { set_eta(); }
+
+ZipfTable ZipfTable::scrambled() { return ZipfTable(kScrambledItems, kScrambledZeta); }
+
+void ZipfTable::grow(std::uint64_t items) {
+  if (items <= items_) return;
+  for (std::uint64_t i = items_ + 1; i <= items; ++i) zeta_ += 1 / std::pow(static_cast<double>(i), kTheta);
+  items_ = items;
+  set_eta();
+}
+
+void ZipfTable::set_eta() {
   const double zeta_two = 1 + std::pow(0.5, kTheta);
-  eta_ = (1 - std::pow(2.0 / static_cast<double>(keys), 1 - kTheta)) / (1 - zeta_two / zeta_keys_);
+  eta_ = (1 - std::pow(2.0 / static_cast<double>(items_), 1 - kTheta)) / (1 - zeta_two / zeta_);
 }
 
 std::uint64_t ZipfTable::rank(double uniform) const {
-  const double scaled = uniform * zeta_keys_;
-  if (scaled < 1 || keys_ < 2) return 0;
-  if (scaled < 1 + std::pow(0.5, kTheta) || keys_ < 3) return 1;
-  const double rank = static_cast<double>(keys_) * std::pow(eta_ * uniform - eta_ + 1, alpha_);
-  return std::min(keys_ - 1, static_cast<std::uint64_t>(rank));
+  const double scaled = uniform * zeta_;
+  if (scaled < 1 || items_ < 2) return 0;
+  if (scaled < 1 + std::pow(0.5, kTheta) || items_ < 3) return 1;
+  const double rank = static_cast<double>(items_) * std::pow(eta_ * uniform - eta_ + 1, 1 / (1 - kTheta));
+  return std::min(items_ - 1, static_cast<std::uint64_t>(rank));
 }
 
-KeyChoice::KeyChoice(std::uint64_t keys, std::shared_ptr<const ZipfTable> zipf, std::uint64_t seed)
-    : keys_(keys), zipf_(std::move(zipf)), state_(seed * 0x9e3779b97f4a7c15) {}
+std::uint64_t fnv_hash(std::uint64_t number) {
+  std::uint64_t hash = 0xcbf29ce484222325;
+  for (int i = 0; i < 8; ++i) {
+    hash ^= number & 0xff;
+    hash *= 1'099'511'628'211;
+    number >>= 8;
+  }
+  return hash >> 63 == 0 ? hash : 0 - hash;
+}
 
-std::uint64_t KeyChoice::random() { return mix(state_ += 0x9e3779b97f4a7c15); }
+KeyChoice::KeyChoice(Distribution distribution, std::uint64_t keys, bool growing, const ZipfTable& zipf,
+                     std::uint64_t seed)
+    : distribution_(distribution), scattered_over_(growing ? 2 * keys : keys), zipf_(zipf), random_(seed) {}
 
-double KeyChoice::chance() { return static_cast<double>(random() >> 11) * 0x1p-53; }
-
-std::uint64_t KeyChoice::next() {
-  if (zipf_ == nullptr) return random() % keys_;
-  return mix(zipf_->rank(chance())) % keys_;
+std::uint64_t KeyChoice::next(std::uint64_t present) {
+  switch (distribution_) {
+    case Distribution::kUniform: return random_.below(present);
+    case Distribution::kLatest: zipf_.grow(present); return present - 1 - zipf_.rank(random_.chance());
+    case Distribution::kZipf: break;
+  }
+  while (true) {
+    const std::uint64_t key = fnv_hash(zipf_.rank(random_.chance())) % scattered_over_;
+    if (key < present) return key;
+  }
 }
 
 }  // namespace meridian::bench

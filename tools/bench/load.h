@@ -1,47 +1,47 @@
-// A closed loop of requests: so many clients, each with one request in flight over one of the connections.
-// Workers are coroutines; those of one connection run on its thread.
+// A load against a cluster: closed (so many clients with one request in flight each) or open (requests at a rate,
+// whatever becomes of those before).
 #pragma once
 
 #include <chrono>
 #include <cstdint>
-#include <string>
+#include <functional>
+#include <optional>
 #include <vector>
 
 #include <meridian/client.h>
 
-#include "base/histogram.h"
-#include "tools/bench/key_choice.h"
+#include "tools/bench/arrivals.h"
+#include "tools/bench/recorder.h"
+#include "tools/bench/workload.h"
 
 namespace meridian::bench {
 
-enum class Op : std::uint8_t { kPut, kGet, kMixed };
+struct OpenLoop {
+  double per_second = 0;
+  Arrivals arrivals = Arrivals::kPoisson;
+  std::uint64_t max_in_flight = 4'096;
+};
 
 struct LoadOptions {
-  Op op = Op::kPut;
-  double read_ratio = 0.5;  // of kMixed
-  std::uint64_t clients = 64;
+  Workload workload;
+  std::uint64_t clients = 64;         // of the closed loop
+  std::optional<OpenLoop> open_loop;  // nullopt: closed
   std::uint64_t keys = 100'000;
   std::uint64_t value_bytes = 256;
-  bool zipf = false;
   bool any_replica = false;
+  std::chrono::milliseconds timeout{10'000};  // of a request, with all its retries
   std::chrono::milliseconds duration{10'000};
   std::chrono::milliseconds warmup{0};  // not measured
 };
 
-struct LoadResult {
-  double seconds = 0;
-  Histogram latency_ns;  // of the answered operations
-  std::uint64_t errors = 0;
-  std::string first_error;
-};
+// How long a client of the closed loop stays quiet after an error: as the cluster asks, at least 10 ms.
+std::chrono::milliseconds wait_after(const sdk::Error& error);
 
-// "key000000000042", as the other stores' load generators make them.
-std::string key_name(std::uint64_t number);
+// Writes keys 0 to count - 1, in batches. progress(keys written) is called now and then, on this thread.
+sdk::Result<void> preload(const std::vector<sdk::Client>& connections, std::uint64_t count, std::uint64_t value_bytes,
+                          const std::function<void(std::uint64_t)>& progress);
 
-// Writes keys 0 to count - 1, in batches.
-sdk::Result<void> preload(std::vector<sdk::Client>& connections, std::uint64_t count, std::uint64_t value_bytes);
-
-// Runs the load to its end. Requires: connections not empty.
-LoadResult run_load(std::vector<sdk::Client>& connections, const LoadOptions& options);
+// Runs the load to its end, which is when the last request was answered. Requires: connections not empty.
+LoadResult run_load(const std::vector<sdk::Client>& connections, const LoadOptions& options);
 
 }  // namespace meridian::bench

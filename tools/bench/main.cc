@@ -1,133 +1,110 @@
-// meridian-bench: measures a cluster under a closed loop of puts, gets, or both. See tools/README.md.
+// meridian-bench: measures a cluster under YCSB's or other loads, closed or open loop. See tools/README.md.
 
 #include <cstdio>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include <fmt/format.h>
-#include <CLI/CLI.hpp>
 
+#include "tools/bench/arguments.h"
 #include "tools/bench/load.h"
 #include "tools/bench/report.h"
+#include "tools/bench/svg.h"
+#include "tools/ctl/progress.h"
 
 namespace meridian::bench {
 
 namespace {
 
-struct Arguments {
-  LoadOptions load;
-  std::string proxies = "127.0.0.1:7400";
-  std::string op = "put";
-  std::string distribution = "uniform";
-  std::string duration = "10s";
-  std::string warmup = "0s";
-  std::string output = "table";
-  std::uint64_t connections = 1;
-  std::uint64_t preload = 0;
-};
+enum ExitCode : int { kDone = 0, kFailed = 1, kUsage = 2, kUnreachable = 3 };
 
-std::vector<std::string> split_at_commas(const std::string& text) {
-  std::vector<std::string> items(1);
-  for (const char c : text) {
-    if (c == ',') {
-      items.emplace_back();
-    } else {
-      items.back() += c;
-    }
-  }
-  std::erase_if(items, [](const std::string& item) { return item.empty(); });
-  return items;
+// mode: of fopen().
+bool write_file(const std::string& path, const char* mode, const std::string& text) {
+  std::FILE* file = std::fopen(path.c_str(), mode);
+  if (file == nullptr) return false;
+  const bool written = std::fwrite(text.data(), 1, text.size(), file) == text.size();
+  return std::fclose(file) == 0 && written;
 }
 
-// "10s", "500ms", "2m", "10".
-bool parse_time(const std::string& text, std::chrono::milliseconds& time) {
-  char* rest = nullptr;
-  const double value = std::strtod(text.c_str(), &rest);
-  const std::string unit = rest;
-  const double ms = unit == "ms" ? 1 : unit == "s" || unit.empty() ? 1'000 : unit == "m" ? 60'000 : -1;
-  if (rest == text.c_str() || ms < 0 || !(value >= 0 && value * ms <= 86'400'000)) return false;
-  time = std::chrono::milliseconds(static_cast<std::int64_t>(value * ms));
-  return true;
-}
-
-void declare(CLI::App& app, Arguments& arguments) {
-  LoadOptions& load = arguments.load;
-  app.footer("\nExit codes: 0 done without errors; 1 failed, or some requests did; 2 wrong usage; 3 not reachable.");
-  app.add_option("--proxy", arguments.proxies, "Proxies, with commas between")
-      ->envname("MERIDIAN_PROXY")
-      ->capture_default_str();
-  app.add_option("--op", arguments.op, "put, get or mixed")
-      ->check(CLI::IsMember({"put", "get", "mixed"}))
-      ->capture_default_str();
-  app.add_option("--read-ratio", load.read_ratio, "Of mixed: the share of gets")
-      ->check(CLI::Range(0.0, 1.0))
-      ->capture_default_str();
-  app.add_option("--clients", load.clients, "Requests in flight")->check(CLI::Range(1, 65'536))->capture_default_str();
-  app.add_option("--connections", arguments.connections, "Connections the clients share")
-      ->check(CLI::Range(1, 1'024))
-      ->capture_default_str();
-  app.add_option("--duration", arguments.duration, "How long it is measured")->capture_default_str();
-  app.add_option("--warmup", arguments.warmup, "How long it runs before")->capture_default_str();
-  app.add_option("--keys", load.keys, "Keys there are")
-      ->check(CLI::Range(std::uint64_t{1}, std::uint64_t{1'000'000'000}))
-      ->capture_default_str();
-  app.add_option("--value-bytes", load.value_bytes, "Of each value")
-      ->check(CLI::Range(0, 1 << 20))
-      ->capture_default_str();
-  app.add_option("--preload", arguments.preload, "Write so many keys first")->capture_default_str();
-  app.add_option("--distribution", arguments.distribution, "Of the keys: uniform, or zipf (exponent 0.99)")
-      ->check(CLI::IsMember({"uniform", "zipf"}))
-      ->capture_default_str();
-  app.add_flag("--any-replica", load.any_replica, "Gets from any replica, instead of linearizable ones");
-  app.add_option("-o,--output", arguments.output, "table, or json: one line")
-      ->check(CLI::IsMember({"table", "json"}))
-      ->capture_default_str();
-}
-
-int measure(Arguments& arguments) {
-  LoadOptions& load = arguments.load;
-  load.op = arguments.op == "put" ? Op::kPut : arguments.op == "get" ? Op::kGet : Op::kMixed;
-  load.zipf = arguments.distribution == "zipf";
-  if (!parse_time(arguments.duration, load.duration) || !parse_time(arguments.warmup, load.warmup)) {
-    fmt::print(stderr, "meridian-bench: --duration and --warmup are durations: 500ms, 10s, 2m\n");
-    return 2;
-  }
+sdk::Result<std::vector<sdk::Client>> connect(const Arguments& arguments) {
   std::vector<sdk::Client> connections;
   for (std::uint64_t i = 0; i < arguments.connections; ++i) {
-    auto client = sdk::Client::connect(sdk::ConnectOptions(split_at_commas(arguments.proxies)));
-    if (!client) {
-      fmt::print(stderr, "meridian-bench: {}\n", client.error().to_string());
-      return client.error().code() == sdk::ErrorCode::kInvalidArgument ? 2 : 3;
-    }
+    auto client = sdk::Client::connect(sdk::ConnectOptions(arguments.proxies));
+    if (!client) return std::move(client).error();
     connections.push_back(std::move(*client));
   }
-  if (arguments.preload > 0) {
-    if (auto done = preload(connections, arguments.preload, load.value_bytes); !done) {
-      fmt::print(stderr, "meridian-bench: --preload: {}\n", done.error().to_string());
-      return 1;
-    }
-  }
-  const LoadResult result = run_load(connections, load);
-  const std::string text = arguments.output == "json" ? render_json(load, result) : render_table(load, result);
-  std::fputs(text.c_str(), stdout);
-  if (result.errors > 0) fmt::print(stderr, "meridian-bench: the first error: {}\n", result.first_error);
-  return result.errors > 0 || std::fflush(stdout) != 0 ? 1 : 0;
+  return connections;
 }
 
-int run(int argc, char** argv) {
-  CLI::App app("Measures a Meridian cluster: so many clients, each with one request in flight.", "meridian-bench");
-  Arguments arguments;
-  declare(app, arguments);
-  try {
-    app.parse(argc, argv);
-  } catch (const CLI::ParseError& error) {
-    return app.exit(error) == 0 ? 0 : 2;
+sdk::Result<void> load_phase(const std::vector<sdk::Client>& connections, std::uint64_t keys,
+                             std::uint64_t value_bytes) {
+  if (keys == 0) return {};
+  using Clock = std::chrono::steady_clock;
+  const std::uint64_t record_bytes = value_bytes + 15;  // and the key
+  ctl::Progress::Options options;
+  options.what = "load";
+  options.terminal = ctl::is_terminal_stderr();
+  options.quiet = !options.terminal;
+  options.total = keys * record_bytes;
+  options.write = [](const std::string& text) { std::fputs(text.c_str(), stderr); };
+  ctl::Progress progress(options, Clock::now());
+  auto done = preload(connections, keys, value_bytes,
+                      [&](std::uint64_t written) { progress.update(written * record_bytes, written, Clock::now()); });
+  if (done) {
+    progress.finish(keys * record_bytes, keys, Clock::now());
+  } else {
+    progress.say("");
   }
-  return measure(arguments);
+  return done;
+}
+
+int measure(const Arguments& arguments) {
+  // Found out before the run rather than after it; a picture that is there stays until there is another.
+  if (!arguments.svg_path.empty() && !write_file(arguments.svg_path, "ab", "")) {
+    fmt::print(stderr, "meridian-bench: --svg: '{}' cannot be written\n", arguments.svg_path);
+    return kUsage;
+  }
+  const auto connections = connect(arguments);
+  if (!connections) {
+    fmt::print(stderr, "meridian-bench: --proxy: {}\n", connections.error().to_string());
+    return connections.error().code() == sdk::ErrorCode::kInvalidArgument ? kUsage : kUnreachable;
+  }
+  std::vector<Measured> rows;
+  std::string first_error;
+  for (LoadOptions& load : arguments.loads()) {
+    if (auto done = load_phase(*connections, arguments.preload_of(load), load.value_bytes); !done) {
+      fmt::print(stderr, "meridian-bench: --preload: {}\n", done.error().to_string());
+      return kFailed;
+    }
+    LoadResult result = run_load(*connections, load);
+    if (first_error.empty()) first_error = result.first_error;
+    rows.push_back({std::move(load), std::move(result)});
+  }
+  std::string text;
+  if (arguments.sweeps()) {
+    text = arguments.json ? render_sweep_json(rows, arguments.series) : render_sweep_table(rows);
+  } else {
+    text = arguments.json ? render_json(rows[0], arguments.series) : render_table(rows[0], arguments.series);
+  }
+  std::fputs(text.c_str(), stdout);
+  bool failed = std::fflush(stdout) != 0;
+  const std::string& svg_path = arguments.svg_path;
+  const std::string title = "meridian-bench: " + describe(rows[0].options);
+  if (!svg_path.empty() && !write_file(svg_path, "wb", render_svg(title, rows[0].result.series))) {
+    fmt::print(stderr, "meridian-bench: --svg: '{}' cannot be written\n", svg_path);
+    failed = true;
+  }
+  if (!first_error.empty()) fmt::print(stderr, "meridian-bench: the first error: {}\n", first_error);
+  return failed || !first_error.empty() ? kFailed : kDone;
 }
 
 }  // namespace
 
 }  // namespace meridian::bench
 
-int main(int argc, char** argv) { return meridian::bench::run(argc, argv); }
+int main(int argc, char** argv) {
+  meridian::bench::Arguments arguments;
+  if (const auto code = meridian::bench::parse_arguments(argc, argv, arguments)) return *code;
+  return meridian::bench::measure(arguments);
+}

@@ -1,50 +1,101 @@
 #include "tools/bench/report.h"
 
 #include <fmt/format.h>
-#include <boost/json.hpp>
+
+#include "tools/ctl/progress.h"
+#include "tools/ctl/text.h"
 
 namespace meridian::bench {
 
 namespace {
-double percentile_ms(const LoadResult& result, double p) {
-  return static_cast<double>(result.latency_ns.percentile(p)) / 1e6;
+
+constexpr std::string_view kHead = "{:>12}{:>10}{:>10}{:>10}{:>10}{:>11}{:>10}{:>9}\n";
+constexpr std::string_view kRow = "{:>12.0f}{:>10.2f}{:>10.2f}{:>10.2f}{:>10.2f}{:>11.2f}{:>10.2f}{:>9}\n";
+
+double to_ms(std::uint64_t ns) { return static_cast<double>(ns) / 1e6; }
+
+std::string head() {
+  return fmt::format(fmt::runtime(kHead), "OPS/S", "P50 MS", "P90 MS", "P99 MS", "P99.9 MS", "P99.99 MS", "MAX MS",
+                     "ERRORS");
 }
-double operations_per_second(const LoadResult& result) {
-  return result.seconds > 0 ? static_cast<double>(result.latency_ns.count()) / result.seconds : 0;
+
+std::string row(const Histogram& latency_ns, double seconds, std::uint64_t errors) {
+  const auto ms = [&](double p) { return to_ms(latency_ns.percentile(p)); };
+  return fmt::format(fmt::runtime(kRow), seconds > 0 ? static_cast<double>(latency_ns.count()) / seconds : 0, ms(50),
+                     ms(90), ms(99), ms(99.9), ms(99.99), ms(100), errors);
 }
+
+std::string clients_of(const LoadOptions& options) {
+  return options.open_loop ? "open" : std::to_string(options.clients);
+}
+
+// What the columns have no room for, each on a line and only if there is something to say.
+std::string notes(const LoadOptions& options, const LoadResult& result) {
+  std::string text;
+  if (options.open_loop) {
+    const OpenLoop& open = *options.open_loop;
+    text += fmt::format("open loop: {:g}/s, {}; sent late by {:.2f} ms (p99)\n", open.per_second,
+                        open.arrivals == Arrivals::kPoisson ? "poisson" : "uniform",
+                        to_ms(result.send_delay_ns.percentile(99)));
+    if (result.dropped > 0) {
+      text += fmt::format("not sent, since {} were under way: {}\n", open.max_in_flight, result.dropped);
+    }
+  }
+  for (const auto& [code, count] : result.errors_by_code) {
+    text += fmt::format("errors, {}: {}\n", sdk::to_string(code), count);
+  }
+  if (result.not_found > 0) text += fmt::format("gets that found nothing: {}\n", result.not_found);
+  if (result.rmw_retries > 0) text += fmt::format("conflicts of rmw, tried again: {}\n", result.rmw_retries);
+  return text;
+}
+
+std::string series_table(const std::vector<Second>& series) {
+  std::string text = fmt::format("\n{:<10}{:>12}{:>10}{:>10}{:>10}{:>10}{:>10}{:>10}{:>10}\n", "SECOND", "OPS",
+                                 "P50 MS", "P99 MS", "P99.9 MS", "MAX MS", "ERRORS", "BUSY", "NOT SENT");
+  for (const Second& each : series) {
+    text += fmt::format("{:<10}{:>12}{:>10.2f}{:>10.2f}{:>10.2f}{:>10.2f}{:>10}{:>10}{:>10}\n", each.second, each.ops,
+                        to_ms(each.p50_ns), to_ms(each.p99_ns), to_ms(each.p999_ns), to_ms(each.max_ns), each.errors,
+                        each.busy, each.dropped);
+  }
+  return text;
+}
+
 }  // namespace
 
-std::string op_name(Op op) {
-  switch (op) {
-    case Op::kPut: return "put";
-    case Op::kGet: return "get";
-    case Op::kMixed: return "mixed";
+double operations_per_second(const LoadResult& result) {
+  return result.seconds > 0 ? static_cast<double>(result.latency_ns().count()) / result.seconds : 0;
+}
+
+std::string describe(const LoadOptions& options) {
+  const std::string load = options.open_loop ? fmt::format("{:g} requests/s", options.open_loop->per_second)
+                                             : fmt::format("{} clients", ctl::format_count(options.clients));
+  return fmt::format("{}, {}, {} keys, values of {}", options.workload.name, load, ctl::format_count(options.keys),
+                     ctl::format_bytes(options.value_bytes));
+}
+
+std::string render_table(const Measured& measured, bool with_series) {
+  const auto& [options, result] = measured;
+  std::string text = fmt::format("{:<10}{:>8}{:>9}", "OP", "CLIENTS", "SECONDS") + head();
+  text += fmt::format("{:<10}{:>8}{:>9.1f}", options.workload.name, clients_of(options), result.seconds) +
+          row(result.latency_ns(), result.seconds, result.errors());
+  for (const OpKind kind : kAllKinds) {
+    if (options.workload.mix.kinds() < 2 || !options.workload.mix.has(kind)) continue;
+    const KindResult& of = result.of(kind);
+    text += fmt::format("  {:<8}{:>8}{:>9}", name_of(kind), "", "") + row(of.latency_ns, result.seconds, of.errors);
   }
-  return "";
+  text += notes(options, result);
+  if (with_series) text += series_table(result.series);
+  return text;
 }
 
-std::string render_json(const LoadOptions& options, const LoadResult& result) {
-  boost::json::object line{{"peer", "meridian"},
-                           {"op", op_name(options.op)},
-                           {"clients", options.clients},
-                           {"seconds", result.seconds},
-                           {"ops_per_s", operations_per_second(result)},
-                           {"p50_ms", percentile_ms(result, 50)},
-                           {"p99_ms", percentile_ms(result, 99)},
-                           {"p999_ms", percentile_ms(result, 99.9)},
-                           {"max_ms", percentile_ms(result, 100)},
-                           {"errors", result.errors}};
-  if (options.op == Op::kMixed) line["read_ratio"] = options.read_ratio;
-  return boost::json::serialize(line) + "\n";
-}
-
-std::string render_table(const LoadOptions& options, const LoadResult& result) {
-  return fmt::format(
-      "{:<10}{:>10}{:>12}{:>12}{:>10}{:>10}{:>10}{:>10}{:>10}\n"
-      "{:<10}{:>10}{:>12.1f}{:>12.0f}{:>10.2f}{:>10.2f}{:>10.2f}{:>10.2f}{:>10}\n",
-      "OP", "CLIENTS", "SECONDS", "OPS/S", "P50 MS", "P99 MS", "P99.9 MS", "MAX MS", "ERRORS", op_name(options.op),
-      options.clients, result.seconds, operations_per_second(result), percentile_ms(result, 50),
-      percentile_ms(result, 99), percentile_ms(result, 99.9), percentile_ms(result, 100), result.errors);
+std::string render_sweep_table(const std::vector<Measured>& rows) {
+  std::string text = fmt::format("{:<10}{:>8}{:>12}{:>12}", "OP", "CLIENTS", "KEYS", "VALUE BYTES") + head();
+  for (const auto& [options, result] : rows) {
+    text += fmt::format("{:<10}{:>8}{:>12}{:>12}", options.workload.name, clients_of(options), options.keys,
+                        options.value_bytes) +
+            row(result.latency_ns(), result.seconds, result.errors());
+  }
+  return text;
 }
 
 }  // namespace meridian::bench
