@@ -242,6 +242,44 @@ class Cluster(WithCluster):
             self.assertEqual((result["op"], result["clients"], result["errors"]), (op, 8, 0))
             self.assertGreater(result["ops_per_s"], 0)
 
+    def bench(self, *arguments, duration="500ms"):
+        done = subprocess.run([BENCH, "--proxy", self.proxy, "--duration", duration, *arguments, "-o", "json"],
+                              capture_output=True, text=True, timeout=60, env=ENVIRONMENT, check=False)
+        self.assertEqual(done.returncode, 0, done.stderr)
+        self.assertEqual(done.stdout.count("\n"), 1)
+        return json.loads(done.stdout)
+
+    def test_bench_runs_ycsbs_workloads_over_the_keys_it_loads(self):
+        kinds = {"a": {"get", "put"}, "b": {"get", "put"}, "c": {"get"}, "d": {"get", "insert"}, "e": {"scan", "insert"},
+                 "f": {"get", "rmw"}}
+        for letter, expected in kinds.items():
+            result = self.bench("--workload", letter, "--keys", "300", "--clients", "8")
+            self.assertEqual(set(result["kinds"]), expected)
+            self.assertEqual((result["errors"], result["not_found"]), (0, 0), letter)
+            self.assertGreater(min(kind["ops"] for kind in result["kinds"].values()), 0, letter)
+            self.assertEqual(result["ops"], sum(kind["ops"] for kind in result["kinds"].values()))
+
+    def test_bench_keeps_to_a_rate_and_draws_it(self):
+        with tempfile.TemporaryDirectory() as directory:
+            picture = os.path.join(directory, "run.svg")
+            result = self.bench("--op", "put", "--rate", "200", "--arrivals", "uniform", "--series", "--svg", picture,
+                                duration="1500ms")
+            self.assertEqual(result["ops"] + result["dropped"], 299)  # 5 ms to 1,495 ms
+            self.assertEqual(sum(second["ops"] for second in result["series"]), result["ops"])
+            with open(picture, encoding="utf-8") as svg:
+                self.assertTrue(svg.read().endswith("</svg>\n"))
+
+    def test_bench_counts_what_it_does_not_send(self):
+        result = self.bench("--op", "put", "--rate", "20000", "--max-in-flight", "2")
+        self.assertGreater(result["dropped"], 0)
+        self.assertEqual(result["errors"], 0)
+
+    def test_bench_sweeps(self):
+        result = self.bench("--op", "get", "--sweep-keys", "10,100", "--sweep-value-bytes", "1,1000", "--clients", "4")
+        self.assertEqual([(row["keys"], row["value_bytes"]) for row in result["sweep"]],
+                         [(10, 1), (10, 1000), (100, 1), (100, 1000)])
+        self.assertEqual(sum(row["not_found"] for row in result["sweep"]), 0)
+
     def test_watch_shows_again_and_again(self):
         with subprocess.Popen([CTL, "--proxy", self.proxy, "-o", "json", "status", "--watch", "--interval", "100ms"],
                               stdout=subprocess.PIPE, text=True, env=ENVIRONMENT) as watch:
