@@ -7,6 +7,7 @@
 import json
 import os
 import random
+import re
 import signal
 import socket
 import subprocess
@@ -14,6 +15,7 @@ import sys
 import tempfile
 import time
 import unittest
+import urllib.request
 
 CTL = BENCH = MERIDIAN = ""
 ENVIRONMENT = {k: v for k, v in os.environ.items() if "MERIDIAN" not in k}
@@ -268,6 +270,28 @@ class Cluster(WithCluster):
             self.assertEqual(sum(second["ops"] for second in result["series"]), result["ops"])
             with open(picture, encoding="utf-8") as svg:
                 self.assertTrue(svg.read().endswith("</svg>\n"))
+
+    def puts_at_proxy(self):
+        host, port = self.proxy.split(":")
+        with urllib.request.urlopen(f"http://{host}:{int(port) + 100}/metrics", timeout=10) as response:
+            metrics = response.read().decode()
+        return int(re.search(r'^meridian_proxy_requests_total{[^}]*method="kv.put"} (\d+)', metrics, re.M).group(1))
+
+    def test_bench_counts_latency_from_when_a_request_was_due(self):
+        before = self.puts_at_proxy()
+        with subprocess.Popen([BENCH, "--proxy", self.proxy, "--op", "put", "--rate", "200", "--arrivals", "uniform",
+                               "--duration", "3s", "-o", "json"], stdout=subprocess.PIPE, text=True,
+                              env=ENVIRONMENT) as bench:
+            while self.puts_at_proxy() == before:
+                self.assertIsNone(bench.poll())
+            bench.send_signal(signal.SIGSTOP)
+            time.sleep(0.5)  # the requests due meanwhile are sent late, and answered fast
+            bench.send_signal(signal.SIGCONT)
+            result = json.loads(bench.communicate(timeout=60)[0])
+        self.assertEqual(result["ops"] + result["dropped"], 599)
+        self.assertGreater(result["send_delay_max_ms"], 400)
+        self.assertGreater(result["max_ms"], 400)
+        self.assertGreater(result["p90_ms"], 100)  # a sixth of all were due in the pause
 
     def test_bench_counts_what_it_does_not_send(self):
         result = self.bench("--op", "put", "--rate", "20000", "--max-in-flight", "2")
