@@ -165,17 +165,17 @@ Result<std::vector<std::string>> PosixFileSystem::list(const std::string& direct
 }
 
 Result<> PosixFileSystem::create_directories(const std::string& directory) {
-  if (::mkdir(directory.c_str(), 0755) == 0) return sync_directory(parent_directory(directory));
-  const int error = errno;
-  if (error == ENOENT) {
-    const std::string parent = parent_directory(directory);
-    if (parent == directory) return fail_errno(error, "cannot create", directory);
+  const auto make = [&] { return ::mkdir(directory.c_str(), 0755) == 0 ? 0 : errno; };
+  const std::string parent = parent_directory(directory);
+  int error = make();
+  if (error == ENOENT && parent != directory) {
     RETURN_IF_ERROR(create_directories(parent));
-    return create_directories(directory);
+    error = make();  // where nothing can be made, as in /proc, it still says that the parent is missing
   }
+  if (error == 0) return sync_directory(parent);
   struct stat status{};
   if (error == EEXIST && ::stat(directory.c_str(), &status) == 0 && S_ISDIR(status.st_mode)) {
-    return sync_directory(parent_directory(directory));  // a crash may have come between creating and syncing
+    return sync_directory(parent);  // a crash may have come between creating and syncing
   }
   return fail_errno(error, "cannot create", directory);
 }

@@ -102,6 +102,13 @@ TEST(ParentDirectory, OfPaths) {
   EXPECT_EQ(parent_directory("/"), "/");
 }
 
+TEST(PosixFileSystem, WhereNoDirectoryCanBeMadeItSaysSo) {
+  PosixFileSystem fs;
+  const auto made = fs.create_directories("/proc/meridian/log");
+  ASSERT_FALSE(made);
+  EXPECT_NE(made.error().message().find("/proc/meridian"), std::string::npos) << made.error().to_string();
+}
+
 TEST(SimFileSystem, AnAtomicallyWrittenFileIsOldOrNewAfterAnyCrash) {
   bool was_old = false, was_new = false;
   for (std::uint64_t seed = 0; seed < 300; ++seed) {
