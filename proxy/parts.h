@@ -20,7 +20,9 @@ struct Parts {
         transport(deps.transport),
         options(std::move(o)),
         own_metrics(deps.metrics == nullptr ? std::make_unique<Metrics>() : nullptr),
-        traffic(std::make_shared<Traffic>(deps.metrics == nullptr ? *own_metrics : *deps.metrics)),
+        traffic(std::make_shared<Traffic>(
+            deps.metrics == nullptr ? *own_metrics : *deps.metrics,
+            Admission::Options{options.min_inflight, options.max_inflight, options.queueing})),
         topology(runtime, transport, clock, options),
         router(runtime, transport, topology, clock, *traffic, options) {}
 

@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "base/check.h"
+#include "base/fault.h"
 #include "proxy/parts.h"
 
 namespace meridian {
@@ -12,8 +13,6 @@ namespace meridian {
 namespace proxy {
 
 namespace {
-
-constexpr std::uint32_t kBusyRetryMs = 20;
 
 template <class Request>
 constexpr bool kServedWithoutTopology =
@@ -67,11 +66,12 @@ constexpr Served kServed[] = {served(v1::kGet),         served(v1::kMultiGet),  
 
 void accept(Parts& parts, const Served& method, MethodTraffic& traffic, IncomingCall call) {
   if (parts.draining) return call.respond(fail(ErrorCode::kUnavailable, "this proxy is shutting down"));
-  if (parts.traffic->inflight >= parts.options.max_inflight) {
-    parts.traffic->refused.add();
-    return call.respond(fail(Error(ErrorCode::kBusy, fmt::format("{} requests are under way; the limit is {}",
-                                                                 parts.traffic->inflight, parts.options.max_inflight))
-                                 .with_retry_after(kBusyRetryMs)));
+  Traffic& now_here = *parts.traffic;
+  if (!now_here.admission.admits(now_here.inflight) || BUGGIFY("proxy.busy")) {
+    now_here.refused.add();
+    return call.respond(fail(Error(ErrorCode::kBusy, fmt::format("{} requests are under way; the limit is {} at the present pace",
+                                                                 now_here.inflight, now_here.admission.limit()))
+                                 .with_retry_after(now_here.admission.wait_ms(now_here.inflight))));
   }
   const MonoTime now = parts.runtime.now();
   const Duration longest = is_admin(method.id) ? parts.options.admin_deadline : parts.options.default_deadline;
@@ -95,7 +95,8 @@ Proxy::Proxy(Deps deps, Options options) : parts_(std::make_unique<proxy::Parts>
         proxy::MethodTraffic{
             metrics.counter("meridian_proxy_requests_total", "Public requests taken on.", labels),
             metrics.counter("meridian_proxy_errors_total", "Public requests answered with an error.", labels),
-            metrics.latency("meridian_proxy_request_seconds", "From arrival to answer.", labels)});
+            metrics.latency("meridian_proxy_request_seconds", "From arrival to answer.", labels),
+            !proxy::is_admin(method.id) && method.id != v1::kHello.id});
     CHECK(inserted);
     deps.transport.handle(method.id, parts.lifetime.guard([&parts, &method, traffic = &it->second](IncomingCall call) {
       proxy::accept(parts, method, *traffic, std::move(call));

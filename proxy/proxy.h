@@ -34,7 +34,11 @@ struct ProxyOptions {
   Duration admin_deadline = std::chrono::seconds(60);
   Duration max_clock_offset = std::chrono::milliseconds(250);
   Duration request_window = std::chrono::minutes(10);  // how long nodes remember request ids
-  std::size_t max_inflight = 65'536;                   // more are refused as busy
+  // Requests under way, of all callers. More are refused as busy than what the cluster has shown to keep up with, with
+  // `queueing` of waiting; between these bounds (proxy/admission.h).
+  std::size_t min_inflight = 1'280;
+  std::size_t max_inflight = 65'536;
+  Duration queueing = std::chrono::milliseconds(25);
   // An attempt without an answer is given up after this, doubled with each silence of the same call.
   Duration attempt_timeout = std::chrono::seconds(1);
   Duration scan_attempt_timeout = std::chrono::seconds(3);

@@ -10,6 +10,7 @@
 #include "base/metrics.h"
 #include "base/runtime.h"
 #include "base/transport.h"
+#include "proxy/admission.h"
 
 namespace meridian::proxy {
 
@@ -17,26 +18,35 @@ struct MethodTraffic {
   Counter& requests;
   Counter& errors;
   MetricHistogram& latency;
+  bool data;  // its answers say how fast the cluster is
 };
 
 // Shared by the proxy and the replies that outlive it.
 struct Traffic {
-  explicit Traffic(Metrics& m)
-      : retries(m.counter("meridian_proxy_retries_total", "Attempts at a node after a request's first.")),
+  Traffic(Metrics& m, const Admission::Options& limits)
+      : admission(limits),
+        retries(m.counter("meridian_proxy_retries_total", "Attempts at a node after a request's first.")),
         redirects(m.counter("meridian_proxy_redirects_total", "Answers of nodes that they are not the leader.")),
         unknown_outcomes(m.counter("meridian_proxy_unknown_outcomes_total", "Writes answered 'unknown outcome'.")),
         refused(m.counter("meridian_proxy_refused_total", "Requests refused because too many were under way.")),
-        inflight_gauge(m.gauge("meridian_proxy_requests_in_flight", "Requests under way.")) {}
+        inflight_gauge(m.gauge("meridian_proxy_requests_in_flight", "Requests under way.")),
+        limit_gauge(m.gauge("meridian_proxy_requests_limit", "Requests under way from which on more are refused.")) {}
+  Admission admission;
   Counter& retries;
   Counter& redirects;
   Counter& unknown_outcomes;
   Counter& refused;
   Gauge& inflight_gauge;
+  Gauge& limit_gauge;
   std::size_t inflight = 0;
 
   void count(int change) {
     inflight += static_cast<std::size_t>(change);
     inflight_gauge.set(static_cast<double>(inflight));
+  }
+  void ended(MonoTime now, Duration took) {
+    admission.ended(now, took);
+    limit_gauge.set(static_cast<double>(admission.limit()));
   }
 };
 
@@ -59,7 +69,9 @@ class Reply {
 
   void operator()(Result<std::string> response) {
     if (!traffic_) return;
-    method_->latency.record(runtime_->now() - arrived_);
+    const MonoTime now = runtime_->now();
+    method_->latency.record(now - arrived_);
+    if (method_->data) traffic_->ended(now, now - arrived_);
     if (!response) {
       method_->errors.add();
       if (response.error().code() == ErrorCode::kUnknownOutcome) traffic_->unknown_outcomes.add();

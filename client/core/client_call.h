@@ -23,6 +23,8 @@ struct Call {
   // Mutations: repeats one begun under this id. Absent: a new one.
   std::optional<v1::RequestId> id;
   std::string trace;  // W3C traceparent, or empty
+  // Where every proxy is busy the call ends, instead of waiting.
+  bool fail_when_busy = false;
 };
 
 template <class Response>
@@ -44,6 +46,7 @@ class PendingCall {
   MonoTime started;
   MonoTime deadline;
   std::string trace;
+  bool fail_when_busy = false;
 
   std::optional<v1::RequestId> id;
   bool own_id = true;      // made here, so that another may be made while nothing was received
@@ -72,6 +75,7 @@ class TypedCall final : public PendingCall {
     kind = kind_of(m.id);
     deadline = call.deadline;
     trace = std::move(call.trace);
+    fail_when_busy = call.fail_when_busy;
     if (call.id) {
       id = std::move(call.id);
       own_id = false;

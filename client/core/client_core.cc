@@ -192,6 +192,11 @@ void ClientCore::on_attempt_failed(CallId id, ProxySet::Index proxy, Error error
     call.last_error = std::move(error);
     return attempt(id);
   }
+  if (error.code() == ErrorCode::kBusy && call.fail_when_busy) {
+    if (!proxies_.has_healthy_untried(call.tried)) return finish(id, conclusion(call, std::move(error), false));
+    call.last_error = std::move(error);
+    return attempt(id);
+  }
   if (verdict.next == NextStep::kFailOver && proxies_.has_healthy_untried(call.tried) &&
       runtime_.now() < call.deadline) {
     PROBE("client.failed_over");

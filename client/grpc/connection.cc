@@ -64,6 +64,7 @@ client::Call Connection::call_of(const CallOptions& options) const {
       std::clamp(options.timeout().value_or(default_timeout_), std::chrono::milliseconds(1),
                  std::chrono::milliseconds(std::chrono::hours(24 * 365)));
   call.deadline = loop_->runtime.now() + timeout;
+  call.fail_when_busy = options.fail_when_busy();
   if (options.request_id()) call.id = to_proto(*options.request_id());
   return call;
 }

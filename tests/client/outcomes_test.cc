@@ -29,6 +29,35 @@ TEST_F(ClientCoreTest, RetriesAWriteUnderTheSameId) {
   for (std::size_t i = 1; i < 4; ++i) EXPECT_EQ(transport.attempts[i].request, transport.attempts[0].request);
 }
 
+TEST_F(ClientCoreTest, WhoWillNotWaitIsToldOnceEveryProxyIsBusy) {
+  make_core({"p1", "p2"});
+  ASSERT_TRUE(put());  // the cluster's time is known
+  Call call = within(seconds(9));
+  call.fail_when_busy = true;
+  const std::size_t before = transport.attempts.size();
+  transport.will_fail(ErrorCode::kBusy, "full", 400);
+  EXPECT_TRUE(put(call)) << "the other one had time";
+  transport.will_fail(ErrorCode::kBusy, "full", 400);
+  transport.will_fail(ErrorCode::kBusy, "full", 400);
+  const MonoTime began = runtime.now();
+  const auto written = put(call);
+  expect_error(written, ErrorCode::kBusy);
+  EXPECT_EQ(written.error().retry_after_ms(), 400u);
+  EXPECT_LT(runtime.now() - began, milliseconds(100));
+  EXPECT_EQ(transport.attempts.size(), before + 4);
+  EXPECT_NE(transport.attempts[before + 2].to, transport.attempts[before + 3].to);
+}
+
+TEST_F(ClientCoreTest, ABusyProxyDoesNotUndoWhatAnotherMayHaveReceived) {
+  make_core({"p1", "p2"});
+  ASSERT_TRUE(put());
+  Call call = within(seconds(9));
+  call.fail_when_busy = true;
+  transport.will_fail(ErrorCode::kConnectionLost);
+  transport.will_fail(ErrorCode::kBusy, "full", 400);
+  expect_error(put(call), ErrorCode::kUnknownOutcome);
+}
+
 TEST_F(ClientCoreTest, AWriteNeverSentEndsWithItsDefiniteError) {
   make_core({"p1"});
   put();

@@ -16,7 +16,7 @@ namespace {
 
 constexpr std::size_t kKinds = 3;                 // of faults that a seed must have seen, if it has so many
 constexpr std::uint64_t kProgress = 30;          // operations that must be answered soon after healing
-constexpr std::int64_t kFinishUs = 300'000'000;  // for the operations that are still missing then
+constexpr std::int64_t kFinishUs = 900'000'000;  // for the operations that are still missing; two slots of scans take long
 constexpr std::int64_t kIdleUs = 300'000'000;    // longer than any operation with all its repetitions, or pages
 
 // The process's log, for as long as it lives: with virtual times, and warnings among the last events.

@@ -105,6 +105,31 @@ TEST(Durability, ACrashBeforeASnapshotIsIngestedLosesNothing) {
   for (std::uint64_t seed = 1; seed <= 3; ++seed) crash_while_installing("snapshot.before_ingest", seed);
 }
 
+// The disk fills up when all of a snapshot has come and none of it is in the data yet: it waits, and is not lost.
+TEST(Durability, ASnapshotThatFindsTheDiskFullIsInstalledWhenThereIsSpace) {
+  RunOptions options = quiet_cluster(3);
+  options.trim_bytes = options.keep_log_bytes = options.flush_bytes = 2 << 10;
+  Bed bed(options);
+  const int victim = bed.a_follower();
+  bed.cluster.crash_node(victim, false);
+  Writers writers(bed, "while-away");
+  bed.world.run_for(2'000'000);  // the others have trimmed what it needs
+  writers.stop();
+  bed.faults.script("snapshot.before_ingest", [&] { bed.cluster.fill_disk(victim, true); });
+  bed.cluster.start_node(victim);
+  const auto waits = [&] {
+    const auto probe = bed.faults.probes().find("replica.snapshot_waits_for_space");
+    return probe == bed.faults.probes().end() ? 0 : probe->second;
+  };
+  ASSERT_TRUE(bed.run_until([&] { return waits() >= 3; }));
+  bed.faults.script("snapshot.before_ingest", [] {});
+  bed.cluster.fill_disk(victim, false);
+  bed.expect_convergence();
+  bed.expect_stored(writers.acknowledged());
+  EXPECT_TRUE(bed.cluster.node_up(victim));
+  EXPECT_EQ(bed.cluster.died(), "");
+}
+
 // 0 and 1 have acknowledged what 2 never got; then 1 is down, and 0's log is damaged below what it had synced. Cut
 // short, it would lead with 2's vote and erase. It does not start, nobody leads, and nothing is lost when 1 is back.
 TEST(Durability, ACorruptedMinorityReplicaCannotLeadAndErase) {

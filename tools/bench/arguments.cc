@@ -25,6 +25,7 @@ struct Texts {
   double read_ratio = 0.5;
   std::string distribution;
   OpenLoop open_loop;
+  std::string busy;
   ScanLength scan_length;
   std::string output = "table";
 };
@@ -55,7 +56,7 @@ CLI::Option* add_time(CLI::App& app, const std::string& name, std::chrono::milli
   return add<std::chrono::milliseconds>(app, name, target, parse, help)->default_str(shown);
 }
 
-void declare_cluster(CLI::App& app, Arguments& arguments) {
+void declare_cluster(CLI::App& app, Arguments& arguments, Texts& texts) {
   const auto proxies = [](std::string_view text) -> Result<std::vector<std::string>> {
     auto items = split_at_commas(text);
     if (items.empty()) return fail(ErrorCode::kInvalidArgument, "no proxy given; at least one HOST:PORT is needed");
@@ -68,6 +69,10 @@ void declare_cluster(CLI::App& app, Arguments& arguments) {
       ->default_str("127.0.0.1:7400");
   add_count(app, "--connections", arguments.connections, 1, 1'024, "Connections that the requests share");
   add_time(app, "--timeout", arguments.load.timeout, kOneMs, "10s", "Of a request, with all its retries");
+  app.add_option("--busy", texts.busy,
+                 "Where the cluster refuses because it has too much to do: wait and retry within the time-out, or fail, "
+                 "which counts as busy; default: wait, of an open loop fail")
+      ->check(CLI::IsMember({"wait", "fail"}));
 }
 
 void declare_workload(CLI::App& app, Arguments& arguments, Texts& texts) {
@@ -160,6 +165,7 @@ void settle(Arguments& arguments, const Texts& texts, bool open_loop, bool weigh
   if (!texts.distribution.empty()) load.workload.distribution = *distribution_of(texts.distribution);
   load.workload.scan_length = texts.scan_length;
   if (open_loop) load.open_loop = texts.open_loop;
+  load.wait_when_busy = texts.busy.empty() ? !open_loop : texts.busy == "wait";
   arguments.preload_by_default = !texts.workload.empty() || arguments.sweeps();
   arguments.json = texts.output == "json";
 }
@@ -189,7 +195,7 @@ std::optional<int> parse_arguments(int argc, const char* const* argv, Arguments&
                "meridian-bench");
   app.footer("\nExit codes: 0 done without errors; 1 failed, or some requests did; 2 wrong usage; 3 not reachable.");
   Texts texts;
-  declare_cluster(app, arguments);
+  declare_cluster(app, arguments, texts);
   declare_workload(app, arguments, texts);
   declare_loop(app, arguments, texts);
   declare_output(app, arguments, texts);

@@ -75,7 +75,7 @@ sdk::Task<Executed> put(sdk::Client client, std::shared_ptr<Run> run, Request re
 
 sdk::Task<Executed> execute(sdk::Client client, std::shared_ptr<Run> run, Request request) {
   sdk::CallOptions call;
-  call.timeout(run->options.timeout);
+  call.timeout(run->options.timeout).fail_when_busy(!run->options.wait_when_busy);
   sdk::CallOptions read = call;
   if (run->options.any_replica) read.any_replica();
   switch (request.kind) {

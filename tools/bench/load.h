@@ -30,6 +30,7 @@ struct LoadOptions {
   std::uint64_t value_bytes = 256;
   bool any_replica = false;
   std::chrono::milliseconds timeout{10'000};  // of a request, with all its retries
+  bool wait_when_busy = true;                 // where the cluster refuses; else that is the request's end
   std::chrono::milliseconds duration{10'000};
   std::chrono::milliseconds warmup{0};  // not measured
 };

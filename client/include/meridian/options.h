@@ -100,6 +100,13 @@ class CallOptions {
     cancellation_ = std::move(token);
     return *this;
   }
+  // A cluster that has too much to do refuses (ErrorCode::kBusy). By default the call waits as long as it was asked to
+  // and tries again, within its time-out. With this it ends at once, after all proxies were asked: for callers who have
+  // something better to do, or who must not add to the load. Definite: nothing was done.
+  CallOptions& fail_when_busy(bool fail = true) {
+    fail_when_busy_ = fail;
+    return *this;
+  }
   // Reads only; default: Consistency::kLinearizable.
   CallOptions& consistency(Consistency consistency) {
     consistency_ = consistency;
@@ -125,6 +132,7 @@ class CallOptions {
 
   const std::optional<std::chrono::milliseconds>& timeout() const { return timeout_; }
   const CancellationToken& cancellation() const { return cancellation_; }
+  bool fail_when_busy() const { return fail_when_busy_; }
   Consistency consistency() const { return consistency_; }
   std::uint64_t at_timestamp() const { return at_timestamp_; }
   const std::optional<RequestId>& request_id() const { return request_id_; }
@@ -133,6 +141,7 @@ class CallOptions {
  private:
   std::optional<std::chrono::milliseconds> timeout_;
   CancellationToken cancellation_;
+  bool fail_when_busy_ = false;
   Consistency consistency_ = Consistency::kLinearizable;
   std::uint64_t at_timestamp_ = 0;
   std::optional<RequestId> request_id_;
