@@ -60,6 +60,7 @@ void Core::Impl::tick() {
       heartbeat_due_ = true;
       check_quorum();
       if (is_leader()) maybe_hand_over();
+      if (is_leader()) maybe_leave_slow_disk();
     }
     return;
   }

@@ -126,6 +126,7 @@ void Core::Impl::become_leader() {
   heartbeat_deadline_ = now_ + options_.heartbeat_interval;
   heartbeat_due_ = true;
   hand_over_after_ = now_ + options_.election_timeout * 2;
+  own_lag_ = {};
   confirm_rounds();
   // Entries of older terms commit with this one (paper §5.4.2), and nothing is evaluated before it is applied (L5).
   append_own(EntryType::kNoop, nullptr);

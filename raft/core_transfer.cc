@@ -55,6 +55,28 @@ void Core::Impl::maybe_hand_over() {
   CHECK(transfer_leadership(best->id).has_value());
 }
 
+// What a quorum has kept is committed, but a leader applies, and so answers, only what is durable here too: where its
+// own disk takes longer than T for that, everybody waits for this disk. One who has what this one has not may lead instead.
+void Core::Impl::maybe_leave_slow_disk() {
+  if (own_lag_.index <= own_match()) {
+    own_lag_ = own_match() < commit_ ? OwnLag{commit_, now_} : OwnLag{};
+    return;
+  }
+  if (now_ - own_lag_.since < options_.election_timeout || transferee_ != ReplicaId() || now_ < hand_over_after_ ||
+      commit_ < term_start_ || membership().joint()) {
+    return;
+  }
+  const Progress* best = nullptr;
+  for (const Progress& p : progress_) {
+    if (p.learner || p.match < own_lag_.index || now_ - p.last_active > options_.heartbeat_interval * 2) continue;
+    if (best == nullptr || p.match > best->match) best = &p;
+  }
+  if (best == nullptr) return;
+  PROBE("raft.slow_disk_hand_over");
+  hand_over_after_ = now_ + options_.election_timeout * 8;
+  CHECK(transfer_leadership(best->id).has_value());
+}
+
 // The committed membership has no vote for this leader any more. It tells what is committed, asks the best
 // voter to take over, and stops leading.
 void Core::Impl::step_down_for(const Membership& after) {

@@ -121,6 +121,7 @@ class Core::Impl {
   void maybe_send_timeout_now();
   void stop_transfer();
   void maybe_hand_over();
+  void maybe_leave_slow_disk();
   void step_down_for(const Membership& after);
   void handle_timeout_now(const Message& m);
 
@@ -210,7 +211,12 @@ class Core::Impl {
   std::deque<PendingRead> pending_reads_;
   ReplicaId transferee_;
   MonoTime transfer_deadline_;
-  MonoTime hand_over_after_;  // priority: not before this
+  MonoTime hand_over_after_;  // to a preferred one, or from a slow disk: not before this
+  // Committed, and not durable here since then; 0: nothing is.
+  struct OwnLag {
+    LogIndex index;
+    MonoTime since;
+  } own_lag_;
   bool timeout_now_sent_ = false;
 
   // Waiting to leave with the next take_output().

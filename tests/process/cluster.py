@@ -86,12 +86,14 @@ class Process:
 
     def __init__(self, name, log, argv):
         self.name, self.log, self.argv = name, log, [str(a) for a in argv]
+        self.environment = {}  # on top of this process's
         self.popen = None
 
     def start(self):
         with open(self.log, "ab") as log:
             self.popen = subprocess.Popen(self.argv, stdout=log, stderr=log, stdin=subprocess.DEVNULL,
-                                          env={k: v for k, v in os.environ.items() if not k.startswith("MERIDIAN")})
+                                          env={k: v for k, v in os.environ.items() if not k.startswith("MERIDIAN")}
+                                          | self.environment)
         return self
 
     @property
