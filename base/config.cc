@@ -53,6 +53,11 @@ std::string format_with_unit(std::uint64_t value, const std::array<Unit, N>& uni
 std::string quote(std::string_view text) {
   std::string out = "\"";
   for (const char c : text) {
+    const auto byte = static_cast<unsigned char>(c);
+    if (byte < 0x20 || byte == 0x7f) {  // TOML takes no control character as it is
+      out += fmt::format("\\u{:04X}", byte);
+      continue;
+    }
     if (c == '"' || c == '\\') out += '\\';
     out += c;
   }

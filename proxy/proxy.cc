@@ -66,12 +66,12 @@ constexpr Served kServed[] = {served(v1::kGet),         served(v1::kMultiGet),  
 
 void accept(Parts& parts, const Served& method, MethodTraffic& traffic, IncomingCall call) {
   if (parts.draining) return call.respond(fail(ErrorCode::kUnavailable, "this proxy is shutting down"));
-  Traffic& now_here = *parts.traffic;
-  if (!now_here.admission.admits(now_here.inflight) || BUGGIFY("proxy.busy")) {
-    now_here.refused.add();
+  Traffic& all = *parts.traffic;
+  if (!all.admission.admits(all.inflight) || BUGGIFY("proxy.busy")) {
+    all.refused.add();
     return call.respond(fail(Error(ErrorCode::kBusy, fmt::format("{} requests are under way; the limit is {} at the present pace",
-                                                                 now_here.inflight, now_here.admission.limit()))
-                                 .with_retry_after(now_here.admission.wait_ms(now_here.inflight))));
+                                                                 all.inflight, all.admission.limit()))
+                                 .with_retry_after(all.admission.wait_ms(all.inflight))));
   }
   const MonoTime now = parts.runtime.now();
   const Duration longest = is_admin(method.id) ? parts.options.admin_deadline : parts.options.default_deadline;

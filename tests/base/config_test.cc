@@ -38,6 +38,21 @@ struct Example {
   }
 };
 
+// Found by a fuzzer: TOML takes no control character as it is, so what was shown could not be read again.
+TEST(Config, WhatIsShownCanBeReadAgainWhateverCharactersItHas) {
+  const std::string strange("a:1\f\t\x7f\"\\\n", 9);
+  Example c;
+  ASSERT_TRUE(c.settings.set("nodes", strange));
+  for (const Settings::Description& d : c.settings.describe()) {
+    if (d.key != "nodes") continue;
+    Example again;
+    const Result<> taken = again.settings.load_toml(d.key + " = " + d.value, "again.toml");
+    ASSERT_TRUE(taken) << taken.error().to_string();
+    EXPECT_EQ(again.nodes, c.nodes);
+    EXPECT_EQ(again.nodes, std::vector<std::string>{strange});
+  }
+}
+
 TEST(Config, ReadsEveryTypeFromToml) {
   Example c;
   ASSERT_EQ(c.mistake(R"(

@@ -40,7 +40,13 @@ by_pkg_config >"$work/pkg-config.log" 2>&1 & pkg_config_pid=$!
 status=0
 ended() {
   echo "$1: builds, and runs ${proxy[*]:-without a cluster}"
-  wait "$2" || { echo "$1: FAILED"; cat "$work/$1.log"; status=1; }
+  if wait "$2"; then
+    tail -n 1 "$work/$1.log"  # what the program says
+  else
+    echo "$1: FAILED"
+    cat "$work/$1.log"
+    status=1
+  fi
 }
 ended clang "$clang_pid"
 ended gcc-asan "$gcc_pid"
