@@ -1,5 +1,5 @@
 // The port through which everything waits, reads clocks and draws randomness. One Runtime is one event
-// loop of one node incarnation: base/asio_runtime.h under real time, the simulator under virtual time.
+// loop of one node incarnation: base/event_loop.h under real time, the simulator under virtual time.
 // Whatever a crashed incarnation still had queued is dropped, never run.
 #pragma once
 

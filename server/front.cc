@@ -50,7 +50,7 @@ Result<Delays> make_delays(const Front::Options& options) {
 Front::Front(Options options)
     : options_(std::move(options)),
       metrics_(labels_of(options_.name)),
-      runtime_({.name = options_.name.empty() ? options_.role : options_.name, .pool = options_.pool}) {}
+      runtime_({.name = options_.name.empty() ? options_.role : options_.name, .pool = options_.pool, .reactor = reactor_}) {}
 
 Result<std::unique_ptr<Front>> Front::start(Options options) {
   ASSIGN_OR_RETURN(Delays delays, make_delays(options));
@@ -69,7 +69,8 @@ Result<std::unique_ptr<Front>> Front::start(Options options) {
                                                                              .zone = front->options_.region,
                                                                              .frame_bytes = front->options_.frame_bytes,
                                                                              .request_delay = delays.request,
-                                                                             .answer_delay = delays.answer});
+                                                                             .answer_delay = delays.answer,
+                                                                             .reactor = front->reactor_});
     if (front->options_.network == nullptr) return;
     front->local_ = std::make_unique<LocalTransport>(front->runtime_, front->options_.network, *front->transport_,
                                                      LocalTransportOptions{.zone = front->options_.region,
@@ -87,7 +88,10 @@ Front::~Front() {
 }
 
 Result<> Front::listen(std::vector<std::shared_ptr<ExtraService>> services, std::function<std::string()> not_ready) {
-  auto server = GrpcServer::start({.listen = listen_, .link = transport_->service(), .services = std::move(services)});
+  auto server = GrpcServer::start({.listen = listen_,
+                                   .link = transport_->service(),
+                                   .services = std::move(services),
+                                   .reactor = reactor_});
   if (!server) {
     return fail(server.error().code(), server.error().message() + "; choose another address with --listen");
   }

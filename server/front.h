@@ -11,9 +11,10 @@
 #include <type_traits>
 #include <vector>
 
-#include "base/asio_runtime.h"
+#include "base/event_loop.h"
 #include "base/grpc/grpc_server.h"
 #include "base/grpc/grpc_transport.h"
+#include "base/grpc/reactor.h"
 #include "base/local_transport.h"
 #include "base/metrics.h"
 #include "server/config.h"
@@ -91,7 +92,8 @@ class Front {
   Address listen_;
   Address address_;
   Metrics metrics_;
-  AsioRuntime runtime_;
+  const std::shared_ptr<GrpcReactor> reactor_ = std::make_shared<GrpcReactor>();
+  EventLoop runtime_;
   std::unique_ptr<GrpcTransport> transport_;
   std::unique_ptr<LocalTransport> local_;  // over transport_
   std::unique_ptr<GrpcServer> server_;

@@ -9,7 +9,7 @@
 #include <grpcpp/support/async_unary_call.h>
 #include <grpcpp/support/byte_buffer.h>
 
-#include "base/grpc/poller.h"
+#include "base/grpc/operation.h"
 #include "client/proto/methods.h"
 #include "meridian/v1/admin.grpc.pb.h"
 #include "meridian/v1/kv.grpc.pb.h"
@@ -86,8 +86,8 @@ using Accept =
 
 class UnaryCall;
 
-// What the methods of a service share: the calls that are under way. Thread-safe; accepts and ends on the server's
-// poller, answers on the loop.
+// What the methods of a service share: the calls that are under way. Thread-safe; accepts and ends where the
+// server's queue is served, answers on the loop.
 class Gateway {
  public:
   Gateway(Runtime& runtime, Dispatch dispatch, PublicServiceOptions options)

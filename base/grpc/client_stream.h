@@ -14,7 +14,7 @@
 #include "base/grpc/link.grpc.pb.h"
 #include "base/grpc/loop_gate.h"
 #include "base/grpc/outbox.h"
-#include "base/grpc/poller.h"
+#include "base/grpc/operation.h"
 
 namespace meridian::link {
 
@@ -70,7 +70,7 @@ class ClientStream : public std::enable_shared_from_this<ClientStream> {
   Batch outgoing_;
   grpc::Status status_;
   std::string complaint_;  // of ours, about the peer
-  // The poller's thread only.
+  // Of whoever serves the queue.
   bool write_failed_ = false;  // and the outbox not told yet
   bool reads_over_ = false;
 

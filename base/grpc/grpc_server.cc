@@ -5,13 +5,12 @@
 #include <utility>
 
 #include <fmt/format.h>
-#include <grpcpp/ext/proto_server_reflection_plugin.h>
 #include <grpcpp/security/server_credentials.h>
 #include <grpcpp/server.h>
 #include <grpcpp/server_builder.h>
 
 #include "base/grpc/health_service.h"
-#include "base/grpc/poller.h"
+#include "base/grpc/reactor.h"
 #include "base/grpc/service.h"
 
 namespace meridian {
@@ -39,28 +38,29 @@ Result<std::unique_ptr<GrpcServer>> GrpcServer::start(GrpcServerOptions options)
   std::unique_ptr<GrpcServer> result(new GrpcServer());
   result->health_ = std::make_shared<link::HealthService>();
   options.services.push_back(result->health_);
-  if (options.reflection) grpc::reflection::InitProtoReflectionServerBuilderPlugin();
-  grpc::ServerBuilder builder;
+  std::unique_ptr<grpc::ServerBuilder> made = options.reactor ? options.reactor->take_server_builder() : nullptr;
+  if (!made) {
+    options.reactor = std::make_shared<GrpcReactor>();
+    made = options.reactor->take_server_builder();
+  }
+  grpc::ServerBuilder& builder = *made;
   set_arguments(builder, options);
   int port = 0;
   builder.AddListeningPort(options.listen,
                            options.credentials ? options.credentials : grpc::InsecureServerCredentials(), &port);
   for (const auto& service : options.services) builder.RegisterService(service->grpc_service());
   if (options.link) builder.RegisterService(options.link->grpc_service());
-  std::unique_ptr<grpc::ServerCompletionQueue> queue = builder.AddCompletionQueue();
   result->server_ = builder.BuildAndStart();
   if (!result->server_ || port == 0) {
-    queue->Shutdown();
     return fail(
         ErrorCode::kFailedPrecondition,
         fmt::format("cannot listen on {}: in use, not an address of this machine, or not allowed", options.listen));
   }
   const std::size_t colon = options.listen.rfind(':');
   result->address_ = fmt::format("{}:{}", options.listen.substr(0, colon), port);
-  grpc::ServerCompletionQueue* raw = queue.get();
-  result->poller_ = std::make_unique<link::Poller>(std::move(queue));
-  if (options.link) options.link->serve(raw);
-  for (const auto& service : options.services) service->serve(raw);
+  grpc::ServerCompletionQueue* queue = options.reactor->queue();
+  if (options.link) options.link->serve(queue);
+  for (const auto& service : options.services) service->serve(queue);
   result->options_ = std::move(options);
   return result;
 }
@@ -81,7 +81,6 @@ void GrpcServer::shutdown(Duration grace) {
   for (const auto& service : options_.services) service->abort();
   for (const auto& service : options_.services) service->wait_for_end();
   if (options_.link) options_.link->wait_for_end();
-  poller_.reset();
   server_.reset();
 }
 

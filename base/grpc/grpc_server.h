@@ -19,9 +19,10 @@ class ServerCredentials;
 
 namespace meridian {
 
+class GrpcReactor;
+
 namespace link {
 class HealthService;
-class Poller;
 class Service;
 }  // namespace link
 
@@ -31,7 +32,8 @@ struct GrpcServerOptions {
   std::vector<std::shared_ptr<ExtraService>> services;
   std::shared_ptr<grpc::ServerCredentials> credentials;  // null: plain text
   std::size_t message_bytes = 17u << 20;                 // larger ones are refused; at least what link needs
-  bool reflection = true;
+  // Of the loop that answers; it serves one server. Null: the server has one, and a thread, of its own.
+  std::shared_ptr<GrpcReactor> reactor;
 };
 
 class GrpcServer {
@@ -46,7 +48,7 @@ class GrpcServer {
   // What the health service answers; true from the start.
   void set_serving(bool serving);
   // Stops accepting calls, gives those in flight so long to be answered, then breaks them. Blocks; answers need
-  // their loops to run, so with a grace it is not for the loop's thread. Idempotent.
+  // their loops to run, so it is not for a loop's thread. Idempotent.
   void shutdown(Duration grace);
 
  private:
@@ -56,7 +58,6 @@ class GrpcServer {
   Address address_;
   std::unique_ptr<grpc::Server> server_;
   std::shared_ptr<link::HealthService> health_;
-  std::unique_ptr<link::Poller> poller_;
 };
 
 }  // namespace meridian

@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "base/grpc/client_link.h"
+#include "base/grpc/reactor.h"
 #include "base/grpc/service.h"
 
 namespace meridian {
@@ -16,14 +17,14 @@ class GrpcTransport::Impl {
   Impl(Runtime& runtime, const GrpcTransportOptions& options)
       : gate_(std::make_shared<link::LoopGate>(runtime)),
         count_(std::make_shared<link::StreamCount>()),
-        poller_(link::Poller::shared()),
+        reactor_(options.reactor ? options.reactor : std::make_shared<GrpcReactor>()),
         dispatcher_(std::make_shared<link::Dispatcher>(runtime, options, gate_)),
         service_(std::make_shared<link::Service>(dispatcher_)),
-        deps_{runtime, dispatcher_->options, gate_, count_, poller_->queue()} {}
+        deps_{runtime, dispatcher_->options, gate_, count_, reactor_->queue()} {}
 
   ~Impl() {
     // In this order: nothing reaches the loop any more; streams of either direction are told to end; those on our
-    // poller's queue have ended.
+    // queue have ended.
     gate_->close();
     dispatcher_->closed = true;
     dispatcher_->handlers.clear();
@@ -33,7 +34,7 @@ class GrpcTransport::Impl {
         if (link) link->close();
       }
     }
-    count_->wait_for_none();
+    reactor_->serve_during([this] { count_->wait_for_none(); });
   }
 
   ClientLink& link(const Address& to, Priority priority) {
@@ -44,7 +45,7 @@ class GrpcTransport::Impl {
 
   std::shared_ptr<link::LoopGate> gate_;
   std::shared_ptr<link::StreamCount> count_;
-  std::shared_ptr<link::Poller> poller_;
+  std::shared_ptr<GrpcReactor> reactor_;
   std::shared_ptr<link::Dispatcher> dispatcher_;
   std::shared_ptr<link::Service> service_;
 

@@ -22,6 +22,8 @@ class ChannelCredentials;
 
 namespace meridian {
 
+class GrpcReactor;
+
 namespace link {
 class Service;
 }
@@ -48,6 +50,7 @@ struct GrpcTransportOptions {
   std::function<Duration(const std::string& peer_zone)> answer_delay;
 
   std::shared_ptr<grpc::ChannelCredentials> credentials;  // null: plain text
+  std::shared_ptr<GrpcReactor> reactor;                   // the loop's; null: one, and a thread, of its own
 };
 
 class GrpcTransport final : public Transport {

@@ -8,7 +8,7 @@
 
 #include "base/grpc/extra_service.h"
 #include "base/grpc/health.grpc.pb.h"
-#include "base/grpc/poller.h"
+#include "base/grpc/operation.h"
 
 namespace meridian::link {
 

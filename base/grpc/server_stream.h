@@ -1,4 +1,4 @@
-// One incoming stream, from its acceptance to its end. gRPC's side runs on the server's poller; each batch is one
+// One incoming stream, from its acceptance to its end. gRPC's side runs where the queue is served; each batch is one
 // callback on the loop, which calls the handlers in the order of the frames. Owns itself while an operation is
 // outstanding, and is owned by the Responders it has handed out.
 #pragma once
@@ -17,7 +17,7 @@
 #include "base/grpc/link.grpc.pb.h"
 #include "base/grpc/loop_gate.h"
 #include "base/grpc/outbox.h"
-#include "base/grpc/poller.h"
+#include "base/grpc/operation.h"
 #include "base/grpc/sender.h"
 
 namespace meridian::link {
@@ -84,7 +84,7 @@ class ServerStream : public std::enable_shared_from_this<ServerStream> {
   Batch outgoing_;
   std::atomic<Ending> ending_ = Ending::kPeerClosed;
 
-  // The poller's thread.
+  // Of whoever serves the queue.
   bool write_failed_ = false;
   bool reads_over_ = false;
 

@@ -7,7 +7,7 @@
 #include <mutex>
 #include <set>
 
-#include "base/grpc/poller.h"
+#include "base/grpc/operation.h"
 #include "base/grpc/server_stream.h"
 
 namespace meridian::link {

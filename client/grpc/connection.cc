@@ -31,7 +31,7 @@ Connection::Connection(const ConnectOptions& options)
   core.inject_faults = options.inject_faults();
   loop_->runtime.post([loop = loop_.get(), proxies = options.proxies(), core] {
     t_on_client_thread = true;
-    loop->transport.emplace(loop->runtime);
+    loop->transport.emplace(loop->runtime, GrpcTransportOptions{.reactor = loop->reactor});
     loop->core.emplace(client::ClientCore::Deps{loop->runtime, *loop->transport, proxies, core});
   });
   loop_->runtime.start_thread();

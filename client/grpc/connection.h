@@ -8,8 +8,9 @@
 #include <optional>
 #include <utility>
 
-#include "base/asio_runtime.h"
+#include "base/event_loop.h"
 #include "base/grpc/grpc_transport.h"
+#include "base/grpc/reactor.h"
 #include "client/core/client_core.h"
 #include "client/grpc/cancellation.h"
 #include "client/grpc/convert.h"
@@ -51,7 +52,8 @@ class Connection {
  private:
   // What lives on the loop. A cancelling thread may hold it a moment longer than the Connection.
   struct Loop {
-    AsioRuntime runtime{AsioRuntime::Options{.name = "meridian-client", .pool = nullptr}};
+    std::shared_ptr<GrpcReactor> reactor = std::make_shared<GrpcReactor>();
+    EventLoop runtime{EventLoop::Options{.name = "meridian-client", .pool = nullptr, .reactor = reactor}};
     std::optional<GrpcTransport> transport;
     std::optional<client::ClientCore> core;
   };

@@ -9,7 +9,7 @@
 #include <string>
 #include <utility>
 
-#include "base/asio_runtime.h"
+#include "base/event_loop.h"
 #include "base/grpc/grpc_server.h"
 #include "base/grpc/grpc_transport.h"
 #include "client/proto/methods.h"
@@ -159,7 +159,7 @@ class MapProxy {
     });
   }
 
-  AsioRuntime runtime_;
+  EventLoop runtime_;
   std::optional<GrpcTransport> transport_;
   std::unique_ptr<GrpcServer> server_;
   std::map<std::string, Version> map_;

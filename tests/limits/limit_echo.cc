@@ -4,9 +4,10 @@
 #include <memory>
 #include <utility>
 
-#include "base/asio_runtime.h"
+#include "base/event_loop.h"
 #include "base/grpc/grpc_server.h"
 #include "base/grpc/grpc_transport.h"
+#include "base/grpc/reactor.h"
 #include "tests/limits/limit.h"
 
 namespace meridian::limits {
@@ -18,7 +19,7 @@ constexpr Duration kWarmUp{500'000};  // the connection is made, buffers have th
 // On the client's loop.
 class EchoLoad {
  public:
-  EchoLoad(AsioRuntime& runtime, GrpcTransport& transport, Address to, const LimitOptions& options)
+  EchoLoad(EventLoop& runtime, GrpcTransport& transport, Address to, const LimitOptions& options)
       : runtime_(runtime),
         transport_(transport),
         to_(std::move(to)),
@@ -56,7 +57,7 @@ class EchoLoad {
                     });
   }
 
-  AsioRuntime& runtime_;
+  EventLoop& runtime_;
   GrpcTransport& transport_;
   const Address to_;
   const std::string payload_;
@@ -66,10 +67,12 @@ class EchoLoad {
 };
 
 Result<Figures> measure(const LimitOptions& options) {
-  AsioRuntime server_loop({.name = "server"}), client_loop({.name = "client"});
-  GrpcTransport server(server_loop), client(client_loop);
+  const auto server_reactor = std::make_shared<GrpcReactor>(), client_reactor = std::make_shared<GrpcReactor>();
+  EventLoop server_loop({.name = "server", .reactor = server_reactor});
+  EventLoop client_loop({.name = "client", .reactor = client_reactor});
+  GrpcTransport server(server_loop, {.reactor = server_reactor}), client(client_loop, {.reactor = client_reactor});
   server.handle(kEcho, [](IncomingCall call) { call.respond(std::move(call.payload)); });
-  ASSIGN_OR_RETURN(const auto listening, GrpcServer::start({.listen = "127.0.0.1:0", .link = server.service()}));
+  ASSIGN_OR_RETURN(const auto listening, GrpcServer::start({.listen = "127.0.0.1:0", .link = server.service(), .reactor = server_reactor}));
   server_loop.start_thread();
   EchoLoad load(client_loop, client, listening->address(), options);
   client_loop.post([&] { load.start(options.batch); });

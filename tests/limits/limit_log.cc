@@ -4,7 +4,7 @@
 #include <utility>
 #include <vector>
 
-#include "base/asio_runtime.h"
+#include "base/event_loop.h"
 #include "base/posix_file.h"
 #include "shard/log/log_store.h"
 #include "tests/limits/limit.h"
@@ -18,7 +18,7 @@ constexpr std::uint64_t kKeptBytes = 16 << 20;
 
 class LogLoad {
  public:
-  LogLoad(AsioRuntime& runtime, LogStore& log, const LimitOptions& options)
+  LogLoad(EventLoop& runtime, LogStore& log, const LimitOptions& options)
       : runtime_(runtime), log_(log), options_(options) {
     // Made beforehand: encoding is not the log's work. The stamps do not matter to it, so they come again.
     Puts puts(options.batch, options.value_bytes);
@@ -56,7 +56,7 @@ class LogLoad {
     });
   }
 
-  AsioRuntime& runtime_;
+  EventLoop& runtime_;
   LogStore& log_;
   const LimitOptions& options_;
   std::vector<raft::Entry> entries_;
@@ -68,7 +68,7 @@ class LogLoad {
 
 Result<Figures> measure(const LimitOptions& options) {
   ASSIGN_OR_RETURN(const auto scratch, ScratchDirectory::make(options.directory));
-  AsioRuntime runtime;
+  EventLoop runtime;
   PosixFileSystem fs;
   ASSIGN_OR_RETURN(const OpenedLog opened, open_segmented_log(runtime, fs, options.directory + "/log", {}));
   return LogLoad(runtime, *opened.store, options).run();

@@ -8,7 +8,7 @@
 #include <utility>
 #include <vector>
 
-#include "base/asio_runtime.h"
+#include "base/event_loop.h"
 #include "base/check.h"
 #include "base/posix_file.h"
 #include "server/rocks/rocks_engine.h"
@@ -30,7 +30,7 @@ constexpr std::uint64_t kPreloadBatch = 1'000;
 
 class StorageWork {
  public:
-  StorageWork(AsioRuntime& runtime, LogStore& log, Engine& engine, StateMachine machine, const LimitOptions& options)
+  StorageWork(EventLoop& runtime, LogStore& log, Engine& engine, StateMachine machine, const LimitOptions& options)
       : runtime_(runtime),
         log_(log),
         engine_(engine),
@@ -126,7 +126,7 @@ class StorageWork {
         });
   }
 
-  AsioRuntime& runtime_;
+  EventLoop& runtime_;
   LogStore& log_;
   Engine& engine_;
   StateMachine machine_;
@@ -164,7 +164,7 @@ Result<Figures> measure(const LimitOptions& options) {
   rocks.block_cache_bytes = kBlockCache;
   rocks.write_buffer_bytes = kWriteBuffer;
   ASSIGN_OR_RETURN(const std::unique_ptr<Engine> engine, open_rocks_engine(rocks));
-  AsioRuntime runtime;
+  EventLoop runtime;
   ASSIGN_OR_RETURN(StateMachine machine, preload(*engine, runtime, options.value_bytes));
   PosixFileSystem fs;
   ASSIGN_OR_RETURN(const OpenedLog opened, open_segmented_log(runtime, fs, options.directory + "/log", {}));

@@ -52,7 +52,7 @@ HEADERS = [
 CORES = ("raft", "txn")
 
 # Where the real world is touched; everywhere else time, threads and chance come from Runtime.
-REAL_WORLD = ("base/asio_runtime.", "base/posix_file.", "base/blocking_pool.", "base/grpc/", "client/grpc/", "server/",
+REAL_WORLD = ("base/event_loop.", "base/posix_file.", "base/blocking_pool.", "base/grpc/", "client/grpc/", "server/",
               "tools/", "tests/process/", "tests/transport/", "tests/server/", "tests/client/", "tests/soak/")
 BANNED = [
     ("wall-clock", r"\b\w+_clock::now\b|\b(?:clock_gettime|gettimeofday)\s*\(|\btime\s*\((?:nullptr|NULL|0)\)"),

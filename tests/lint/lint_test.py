@@ -91,7 +91,7 @@ GOOD = [
     ("shard/a.cc", '// std::thread, getenv and rand() are banned\nauto s = "std::thread";\nauto q = 1\'000\'000;\n'),
     ("shard/a.cc", 'auto s = R"(\n  std::thread {{{\n)";\nvoid f() {}\n'),
     ("server/a.cc", "#include <grpcpp/grpcpp.h>\nstd::thread t(f);\nauto x = getenv(y);\n"),
-    ("base/asio_runtime.cc", "std::thread t(f);\n"),
+    ("base/event_loop.cc", "std::thread t(f);\n"),
     ("tests/raft/a_test.cc", '#include "txn/b.h"\n#include "shard/c.h"\n#include <rocksdb/db.h>\n'),
     ("client/include/meridian/a.h", "#pragma once\n#include <string>\n#include <meridian/b.h>\n"),
     ("client/include/meridian/a.h", "#pragma once\n#include \"meridian/b.h\"\n"),

@@ -6,7 +6,7 @@
 #include <grpcpp/create_channel.h>
 #include <gtest/gtest.h>
 
-#include "base/asio_runtime.h"
+#include "base/event_loop.h"
 #include "base/grpc/grpc_server.h"
 #include "base/grpc/grpc_transport.h"
 #include "client/proto/methods.h"
@@ -88,7 +88,7 @@ class PublicServiceTest : public ::testing::Test {
     return status;
   }
 
-  AsioRuntime runtime_;
+  EventLoop runtime_;
   std::unique_ptr<GrpcTransport> transport_;
   std::unique_ptr<GrpcServer> server_;
   std::shared_ptr<grpc::Channel> channel_;

@@ -302,7 +302,7 @@ TEST(GrpcTransport, DiesWithCallsInFlightInBothDirections) {
 TEST(GrpcTransport, OutlivesALoopThatStopsFirst) {
   End server;
   server.serve();
-  AsioRuntime runtime;
+  EventLoop runtime;
   bool answered = false;
   auto transport = std::make_unique<GrpcTransport>(runtime);
   transport->call(server.address, kHold, "", {}, [&](Result<std::string>) { answered = true; });

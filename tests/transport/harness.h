@@ -10,9 +10,10 @@
 #include <string>
 #include <utility>
 
-#include "base/asio_runtime.h"
+#include "base/event_loop.h"
 #include "base/grpc/grpc_server.h"
 #include "base/grpc/grpc_transport.h"
+#include "base/grpc/reactor.h"
 
 namespace meridian::test {
 
@@ -29,7 +30,8 @@ inline constexpr MethodId kNobody = 99;
 // A runtime, its transport and, if it serves, its server.
 class End {
  public:
-  explicit End(GrpcTransportOptions options = {}) : runtime_({.name = "end"}) {
+  explicit End(GrpcTransportOptions options = {}) : runtime_({.name = "end", .reactor = reactor_}) {
+    options.reactor = reactor_;
     transport_ = std::make_unique<GrpcTransport>(runtime_, std::move(options));
     runtime_.start_thread();
   }
@@ -53,7 +55,7 @@ class End {
   // Serves the methods above. port 0: any.
   void serve(int port = 0) {
     on_loop([this] { add_handlers(); });
-    auto server = GrpcServer::start({.listen = "127.0.0.1:" + std::to_string(port), .link = transport_->service()});
+    auto server = GrpcServer::start({.listen = "127.0.0.1:" + std::to_string(port), .link = transport_->service(), .reactor = reactor_});
     ASSERT_TRUE(server) << server.error().to_string();
     server_ = std::move(*server);
     on_loop([this] { transport_->set_local_address(server_->address()); });
@@ -89,7 +91,7 @@ class End {
     return start_call(to, method, std::move(request), timeout, priority).get();
   }
 
-  AsioRuntime& runtime() { return runtime_; }
+  EventLoop& runtime() { return runtime_; }
   GrpcTransport& transport() { return *transport_; }
   GrpcServer& server() { return *server_; }
 
@@ -119,7 +121,8 @@ class End {
     transport_->handle(kBig, [](IncomingCall call) { call.respond(std::string(std::stoul(call.payload), 'x')); });
   }
 
-  AsioRuntime runtime_;
+  const std::shared_ptr<GrpcReactor> reactor_ = std::make_shared<GrpcReactor>();
+  EventLoop runtime_;
   std::unique_ptr<GrpcTransport> transport_;
   std::unique_ptr<GrpcServer> server_;
 };

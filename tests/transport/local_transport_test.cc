@@ -8,7 +8,7 @@
 #include <future>
 #include <vector>
 
-#include "base/asio_runtime.h"
+#include "base/event_loop.h"
 
 namespace meridian {
 namespace {
@@ -78,7 +78,7 @@ struct End {
     return answer ? ErrorCode(0) : answer.error().code();
   }
 
-  AsioRuntime runtime;
+  EventLoop runtime;
   Outside outside;
   std::unique_ptr<LocalTransport> transport;
   std::vector<IncomingCall> held;  // on the loop

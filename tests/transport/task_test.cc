@@ -8,7 +8,7 @@
 #include <thread>
 #include <vector>
 
-#include "base/asio_runtime.h"
+#include "base/event_loop.h"
 #include "base/result.h"
 
 namespace meridian {
@@ -17,7 +17,7 @@ namespace {
 using namespace std::chrono_literals;
 
 TEST(Task, SleepsSuspendsAndOffloadsInALine) {
-  AsioRuntime runtime;
+  EventLoop runtime;
   std::vector<std::string> story;
   std::thread other;
   auto body = [&]() -> Task<> {
@@ -51,7 +51,7 @@ Task<int> add(Runtime& runtime, int a, int b) {
 }
 
 TEST(Task, ResumesNestedTasksOnTheLoopsExecutor) {
-  AsioRuntime runtime;
+  EventLoop runtime;
   int sum = 0;
   bool same_executor = false;
   auto body = [&]() -> Task<> {
@@ -67,7 +67,7 @@ TEST(Task, ResumesNestedTasksOnTheLoopsExecutor) {
 
 struct Unwound {
   std::atomic<int>* count;
-  AsioRuntime* runtime;
+  EventLoop* runtime;
   ~Unwound() {
     ++*count;
     EXPECT_TRUE(runtime->on_loop());
@@ -77,19 +77,19 @@ struct Unwound {
 TEST(Task, DestroysSuspendedCoroutinesWhenTheRuntimeStops) {
   std::atomic<int> unwound = 0;
   {
-    AsioRuntime runtime;
+    EventLoop runtime;
     runtime.start_thread();
-    auto inner = [](AsioRuntime& runtime, std::atomic<int>& unwound) -> Task<> {
+    auto inner = [](EventLoop& runtime, std::atomic<int>& unwound) -> Task<> {
       Unwound witness{&unwound, &runtime};
       co_await sleep_for(runtime, 1h);
       ADD_FAILURE();
     };
-    auto outer = [inner](AsioRuntime& runtime, std::atomic<int>& unwound) -> Task<> {
+    auto outer = [inner](EventLoop& runtime, std::atomic<int>& unwound) -> Task<> {
       Unwound witness{&unwound, &runtime};
       co_await inner(runtime, unwound);
       ADD_FAILURE();
     };
-    auto blocked = [](AsioRuntime& runtime, std::atomic<int>& unwound) -> Task<> {
+    auto blocked = [](EventLoop& runtime, std::atomic<int>& unwound) -> Task<> {
       Unwound witness{&unwound, &runtime};
       int owned = 0;  // the work uses the frame while it is on the pool: the frame must outlive it
       co_await offload(runtime, [&] {
@@ -112,7 +112,7 @@ TEST(Task, DestroysSuspendedCoroutinesWhenTheRuntimeStops) {
 // A service outside of the runtime (a transport) that holds completions and dies between the loop and the runtime.
 TEST(Task, DestroysACoroutineWhoseCompletionIsDroppedAfterTheLoopEnded) {
   std::atomic<int> unwound = 0;
-  AsioRuntime runtime;
+  EventLoop runtime;
   std::vector<Completion<int>> held;
   auto body = [&]() -> Task<> {
     Unwound witness{&unwound, &runtime};
@@ -131,7 +131,7 @@ TEST(Task, DestroysACoroutineWhoseCompletionIsDroppedAfterTheLoopEnded) {
 
 TEST(Task, DestroysACoroutineWhoseCompletionIsDroppedOnARunningLoop) {
   std::atomic<int> unwound = 0;
-  AsioRuntime runtime;
+  EventLoop runtime;
   auto body = [&]() -> Task<> {
     Unwound witness{&unwound, &runtime};
     co_await suspend<int>(runtime, [](Completion<int>) {});
@@ -146,7 +146,7 @@ TEST(Task, DestroysACoroutineWhoseCompletionIsDroppedOnARunningLoop) {
 TEST(TaskDeathTest, AnExceptionThatLeavesATaskIsABug) {
   EXPECT_DEATH(
       {
-        AsioRuntime runtime;
+        EventLoop runtime;
         spawn(runtime, []() -> Task<> {
           throw std::runtime_error("library trouble");
           co_return;

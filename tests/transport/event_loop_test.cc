@@ -1,4 +1,4 @@
-#include "base/asio_runtime.h"
+#include "base/event_loop.h"
 
 #include <gtest/gtest.h>
 
@@ -14,8 +14,8 @@ namespace {
 
 using namespace std::chrono_literals;
 
-TEST(AsioRuntime, RunsCallbacksInOrderOfPosting) {
-  AsioRuntime runtime;
+TEST(EventLoop, RunsCallbacksInOrderOfPosting) {
+  EventLoop runtime;
   std::vector<int> order;
   for (int i = 0; i < 1000; ++i) {
     runtime.post([&order, i] { order.push_back(i); });
@@ -26,9 +26,9 @@ TEST(AsioRuntime, RunsCallbacksInOrderOfPosting) {
   for (int i = 0; i < 1000; ++i) EXPECT_EQ(order[i], i);
 }
 
-TEST(AsioRuntime, KeepsTheOrderOfEachOfManyPosters) {
+TEST(EventLoop, KeepsTheOrderOfEachOfManyPosters) {
   constexpr int kThreads = 4, kPosts = 20'000;
-  AsioRuntime runtime;
+  EventLoop runtime;
   runtime.start_thread();
   std::vector<int> last(kThreads, -1);
   bool ordered = true;
@@ -51,8 +51,8 @@ TEST(AsioRuntime, KeepsTheOrderOfEachOfManyPosters) {
   EXPECT_TRUE(ordered);
 }
 
-TEST(AsioRuntime, FiresTimersByTimeThenByAge) {
-  AsioRuntime runtime;
+TEST(EventLoop, FiresTimersByTimeThenByAge) {
+  EventLoop runtime;
   std::vector<int> order;
   const MonoTime start = runtime.now();
   runtime.at(start + 20ms, [&] {
@@ -68,8 +68,8 @@ TEST(AsioRuntime, FiresTimersByTimeThenByAge) {
   EXPECT_GE(runtime.now() - start, 20ms);
 }
 
-TEST(AsioRuntime, CancelsTimersEvenThoseDueInTheSameRound) {
-  AsioRuntime runtime;
+TEST(EventLoop, CancelsTimersEvenThoseDueInTheSameRound) {
+  EventLoop runtime;
   std::vector<int> order;
   TimerId second = 0;
   const MonoTime due = runtime.now() + 1ms;
@@ -87,8 +87,8 @@ TEST(AsioRuntime, CancelsTimersEvenThoseDueInTheSameRound) {
   EXPECT_EQ(order, (std::vector<int>{1}));
 }
 
-TEST(AsioRuntime, RunsBlockingWorkOffTheLoopAndItsDoneOnTheLoop) {
-  AsioRuntime runtime({.pool = std::make_shared<BlockingPool>(2)});
+TEST(EventLoop, RunsBlockingWorkOffTheLoopAndItsDoneOnTheLoop) {
+  EventLoop runtime({.pool = std::make_shared<BlockingPool>(2)});
   std::thread::id worked, finished;
   runtime.post([&] {
     runtime.run_blocking([&] { worked = std::this_thread::get_id(); },
@@ -104,7 +104,7 @@ TEST(AsioRuntime, RunsBlockingWorkOffTheLoopAndItsDoneOnTheLoop) {
 
 // What a callback holds tells where and when it is destroyed.
 struct Witness {
-  AsioRuntime* runtime;
+  EventLoop* runtime;
   std::atomic<int>* destroyed;
   std::atomic<bool>* on_loop;
   TimerId timer = 0;
@@ -118,14 +118,14 @@ struct Witness {
   }
 };
 
-TEST(AsioRuntime, DropsWhatIsQueuedOnTheLoopsThreadWhenStopped) {
+TEST(EventLoop, DropsWhatIsQueuedOnTheLoopsThreadWhenStopped) {
   std::atomic<int> destroyed = 0;
   std::atomic<bool> on_loop = true;
   auto pool = std::make_shared<BlockingPool>(1);
   std::promise<void> pool_entered;
   std::atomic<bool> work_finished = false, done_ran = false;
   {
-    AsioRuntime runtime({.pool = pool});
+    EventLoop runtime({.pool = pool});
     auto witness = [&] { return std::make_shared<Witness>(&runtime, &destroyed, &on_loop); };
     runtime.start_thread();
     runtime.post([&] {
@@ -157,19 +157,19 @@ TEST(AsioRuntime, DropsWhatIsQueuedOnTheLoopsThreadWhenStopped) {
   EXPECT_FALSE(done_ran);
 }
 
-TEST(AsioRuntime, IsDestroyedUnrun) {
+TEST(EventLoop, IsDestroyedUnrun) {
   std::atomic<int> destroyed = 0;
   std::atomic<bool> on_loop = true;
   {
-    AsioRuntime runtime;
+    EventLoop runtime;
     runtime.post([w = std::make_shared<Witness>(&runtime, &destroyed, &on_loop)] { FAIL(); });
     runtime.after(0ms, [w = std::make_shared<Witness>(&runtime, &destroyed, &on_loop)] { FAIL(); });
   }
   EXPECT_EQ(destroyed, 2);
 }
 
-TEST(AsioRuntime, DrawsDifferentNumbersInEachIncarnation) {
-  AsioRuntime a, b;
+TEST(EventLoop, DrawsDifferentNumbersInEachIncarnation) {
+  EventLoop a, b;
   EXPECT_NE(a.random(), b.random());
 }
 

@@ -1,15 +1,11 @@
-// A completion queue of gRPC and the one thread that serves it. Completions of one queue are therefore never
-// concurrent. (Not gRPC's callback API: its two threads sleep for up to 100 ms after an idle second.)
+// What is outstanding on the completion queue of a GrpcReactor: its tags, and counts of them.
 #pragma once
 
 #include <atomic>
 #include <condition_variable>
 #include <memory>
 #include <mutex>
-#include <thread>
 #include <utility>
-
-#include <grpcpp/completion_queue.h>
 
 namespace meridian::link {
 
@@ -55,21 +51,6 @@ class Operation final : public Tag {
 
   void (Owner::*done_)(bool);
   std::shared_ptr<Owner> owner_;
-};
-
-class Poller {
- public:
-  explicit Poller(std::unique_ptr<grpc::CompletionQueue> queue);
-  // Waits for what is outstanding. Nothing may be started on the queue any more. Not from its own thread.
-  ~Poller();
-  grpc::CompletionQueue* queue() { return queue_.get(); }
-
-  // The one for the outgoing streams of this process.
-  static std::shared_ptr<Poller> shared();
-
- private:
-  std::unique_ptr<grpc::CompletionQueue> queue_;
-  std::thread thread_;
 };
 
 // Counts the streams of one owner that may still start operations.

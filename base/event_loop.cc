@@ -1,15 +1,14 @@
-#include "base/asio_runtime.h"
+#include "base/event_loop.h"
 
 #include <pthread.h>
 #include <sys/random.h>
-#include <sys/timerfd.h>
 #include <time.h>
-#include <unistd.h>
 
+#include <algorithm>
 #include <atomic>
-#include <cerrno>
+#include <condition_variable>
 #include <map>
-#include <optional>
+#include <mutex>
 #include <random>
 #include <thread>
 #include <unordered_map>
@@ -17,10 +16,7 @@
 #include <vector>
 
 #include <boost/asio/execution.hpp>
-#include <boost/asio/executor_work_guard.hpp>
-#include <boost/asio/io_context.hpp>
-#include <boost/asio/posix/stream_descriptor.hpp>
-#include <boost/asio/post.hpp>
+#include <boost/asio/execution_context.hpp>
 
 #include "base/check.h"
 
@@ -40,6 +36,36 @@ std::uint64_t random_seed() {
   CHECK(getrandom(&seed, sizeof seed, 0) == sizeof seed);
   return seed;
 }
+
+// So many rounds of what callbacks post in turn, before sockets get theirs.
+constexpr int kMaxRounds = 8;
+
+// Where nothing can happen but a wake().
+class Sleep final : public Reactor {
+ public:
+  void attach() override {}
+  void detach() override {}
+  void wait(Duration at_most) override {
+    std::unique_lock lock(mutex_);
+    const auto woken = [this] { return woken_; };
+    if (at_most == Duration::max()) {
+      changed_.wait(lock, woken);
+    } else if (at_most > Duration::zero()) {
+      changed_.wait_for(lock, at_most, woken);
+    }
+    woken_ = false;
+  }
+  void wake() override {
+    std::lock_guard lock(mutex_);
+    woken_ = true;
+    changed_.notify_one();
+  }
+
+ private:
+  std::mutex mutex_;
+  std::condition_variable changed_;
+  bool woken_ = false;  // guarded by mutex_
+};
 
 // Works of one runtime that are on the shared pool. Outlives the runtime in the pool's queue.
 struct PoolGate {
@@ -67,7 +93,7 @@ struct PoolGate {
 
 }  // namespace
 
-class AsioRuntime::Impl {
+class EventLoop::Impl {
  public:
   explicit Impl(Options options);
   ~Impl();
@@ -83,22 +109,21 @@ class AsioRuntime::Impl {
   Options options_;
   std::mt19937_64 random_{random_seed()};
   std::thread thread_;
-  std::unique_ptr<asio::io_context> io_ = std::make_unique<asio::io_context>(1);
+  // Only for what Asio hangs on an executor's context.
+  std::unique_ptr<asio::execution_context> context_ = std::make_unique<asio::execution_context>();
 
  private:
-  void drain();
-  void wait_for_timer();
+  void run_posted();
   void fire_timers();
-  void arm(MonoTime when);
+  Duration time_to_sleep();
   void drop_everything();
 
-  asio::executor_work_guard<asio::io_context::executor_type> work_{io_->get_executor()};
   std::atomic<std::thread::id> loop_thread_{};
   std::atomic<bool> stopping_ = false;
 
   std::mutex mutex_;
   std::vector<Callback> inbox_;  // guarded by mutex_
-  bool scheduled_ = false;       // guarded by mutex_: a drain() is on its way or running
+  bool asleep_ = false;          // guarded by mutex_: who posts must wake the loop
   bool stopped_ = false;         // guarded by mutex_: nothing is queued any more
 
   // The rest belongs to the loop.
@@ -106,9 +131,6 @@ class AsioRuntime::Impl {
   std::map<std::pair<MonoTime, TimerId>, Callback> timers_;
   std::unordered_map<TimerId, MonoTime> timer_times_;
   TimerId last_timer_ = 0;
-  std::optional<asio::posix::stream_descriptor> timer_fd_;  // gone before the context it belongs to
-  // What the kernel's timer is set to; may be earlier than the first timer when that was cancelled.
-  MonoTime armed_ = MonoTime::max();
 
   std::shared_ptr<PoolGate> gate_ = std::make_shared<PoolGate>();
   // The done callbacks stay here, on the loop, so that they are never destroyed on a pool's thread.
@@ -118,10 +140,10 @@ class AsioRuntime::Impl {
 
 namespace {
 
-// Runs everything through Runtime::post: see the head of asio_runtime.h.
+// Runs everything through Runtime::post: see the head of event_loop.h.
 class LoopExecutor {
  public:
-  LoopExecutor(Runtime* runtime, asio::io_context* context) : runtime_(runtime), context_(context) {}
+  LoopExecutor(Runtime* runtime, asio::execution_context* context) : runtime_(runtime), context_(context) {}
 
   template <class F>
   void execute(F&& f) const {
@@ -136,91 +158,99 @@ class LoopExecutor {
 
  private:
   Runtime* runtime_;
-  asio::io_context* context_;
+  asio::execution_context* context_;
 };
 
 }  // namespace
 
-AsioRuntime::Impl::Impl(Options options) : options_(std::move(options)), timer_fd_(std::in_place, *io_) {
-  const int fd = timerfd_create(CLOCK_BOOTTIME, TFD_NONBLOCK | TFD_CLOEXEC);
-  CHECK(fd >= 0);
-  timer_fd_->assign(fd);
-  wait_for_timer();
+EventLoop::Impl::Impl(Options options) : options_(std::move(options)) {
+  if (!options_.reactor) options_.reactor = std::make_shared<Sleep>();
 }
 
-AsioRuntime::Impl::~Impl() {
+EventLoop::Impl::~Impl() {
   stop();
   if (thread_.joinable()) {
     CHECK_F(thread_.get_id() != std::this_thread::get_id(), "a loop cannot destroy itself");
     thread_.join();
   }
   drop_everything();  // a loop that never ran
-  timer_fd_.reset();
-  work_.reset();
-  // Before the members that frames of pending socket operations may use on their way out.
-  io_.reset();
+  // Before the members that what hangs on it may use on its way out.
+  context_.reset();
 }
 
-void AsioRuntime::Impl::run() {
+void EventLoop::Impl::run() {
   CHECK_F(loop_thread_.load() == std::thread::id{}, "the loop runs already");
   loop_thread_ = std::this_thread::get_id();
-  if (!stopping_) io_->run();
+  options_.reactor->attach();
+  while (!stopping_) {
+    run_posted();
+    fire_timers();
+    options_.reactor->wait(time_to_sleep());
+  }
+  options_.reactor->detach();
   drop_everything();
   loop_thread_ = std::thread::id{};
 }
 
-void AsioRuntime::Impl::stop() {
+void EventLoop::Impl::stop() {
   stopping_ = true;
-  io_->stop();
+  options_.reactor->wake();
 }
 
-bool AsioRuntime::Impl::on_loop() const {
+bool EventLoop::Impl::on_loop() const {
   const std::thread::id loop = loop_thread_.load(std::memory_order_relaxed);
   return loop == std::thread::id{} || loop == std::this_thread::get_id();
 }
 
-void AsioRuntime::Impl::post(Callback callback) {
+void EventLoop::Impl::post(Callback callback) {
   bool wake = false;
   {
     std::lock_guard lock(mutex_);
     if (stopped_) return;
     inbox_.push_back(std::move(callback));
-    wake = !std::exchange(scheduled_, true);
+    wake = std::exchange(asleep_, false);
   }
-  if (wake) asio::post(*io_, [this] { drain(); });
+  // The loop's own thread posts from inside of its sleep when it handles an event there; it comes back by itself.
+  if (wake && loop_thread_.load(std::memory_order_relaxed) != std::this_thread::get_id()) options_.reactor->wake();
 }
 
-void AsioRuntime::Impl::drain() {
-  {
-    std::lock_guard lock(mutex_);
-    batch_.swap(inbox_);
+void EventLoop::Impl::run_posted() {
+  for (int round = 0; round < kMaxRounds; ++round) {
+    {
+      std::lock_guard lock(mutex_);
+      asleep_ = false;
+      if (inbox_.empty()) return;
+      batch_.swap(inbox_);
+    }
+    for (Callback& callback : batch_) {
+      if (stopping_.load(std::memory_order_relaxed)) return;
+      callback();
+      callback = nullptr;
+    }
+    batch_.clear();
   }
-  for (Callback& callback : batch_) {
-    if (stopping_.load(std::memory_order_relaxed)) return;
-    callback();
-    callback = nullptr;
-  }
-  batch_.clear();
-  {
-    std::lock_guard lock(mutex_);
-    scheduled_ = !inbox_.empty();
-    if (!scheduled_) return;
-  }
-  // Through the io_context again, so that timers and sockets get their turn.
-  asio::post(*io_, [this] { drain(); });
 }
 
-TimerId AsioRuntime::Impl::at(MonoTime when, Callback callback) {
+Duration EventLoop::Impl::time_to_sleep() {
+  {
+    std::lock_guard lock(mutex_);
+    if (!inbox_.empty() || stopping_) return Duration::zero();
+    asleep_ = true;
+  }
+  if (timers_.empty()) return Duration::max();
+  return std::max(timers_.begin()->first.first - MonoTime(clock_us(CLOCK_BOOTTIME)), Duration::zero());
+}
+
+TimerId EventLoop::Impl::at(MonoTime when, Callback callback) {
   CHECK(on_loop());
   if (stopping_) return 0;
   const TimerId id = ++last_timer_;
   timers_.emplace(std::pair(when, id), std::move(callback));
   timer_times_.emplace(id, when);
-  if (when < armed_) arm(when);
   return id;
 }
 
-void AsioRuntime::Impl::cancel(TimerId timer) {
+void EventLoop::Impl::cancel(TimerId timer) {
   CHECK(on_loop());
   auto found = timer_times_.find(timer);
   if (found == timer_times_.end()) return;
@@ -229,28 +259,8 @@ void AsioRuntime::Impl::cancel(TimerId timer) {
   // node, and whatever its callback holds, is destroyed last: it may come back here.
 }
 
-void AsioRuntime::Impl::arm(MonoTime when) {
-  armed_ = when;
-  itimerspec spec = {};
-  const std::int64_t us = std::max<std::int64_t>(when.us(), 1);  // zero would disarm it
-  spec.it_value.tv_sec = us / 1'000'000;
-  spec.it_value.tv_nsec = us % 1'000'000 * 1000;
-  CHECK(timerfd_settime(timer_fd_->native_handle(), TFD_TIMER_ABSTIME, &spec, nullptr) == 0);
-}
-
-void AsioRuntime::Impl::wait_for_timer() {
-  timer_fd_->async_wait(asio::posix::stream_descriptor::wait_read, [this](boost::system::error_code error) {
-    if (error) return;
-    std::uint64_t expirations = 0;
-    const ssize_t n = ::read(timer_fd_->native_handle(), &expirations, sizeof expirations);
-    CHECK(n == sizeof expirations || errno == EAGAIN || errno == EINTR);
-    fire_timers();
-    if (!stopping_) wait_for_timer();
-  });
-}
-
-void AsioRuntime::Impl::fire_timers() {
-  armed_ = MonoTime::max();
+void EventLoop::Impl::fire_timers() {
+  if (timers_.empty()) return;
   const MonoTime now(clock_us(CLOCK_BOOTTIME));
   const TimerId last = last_timer_;  // what a callback adds waits for the next round
   while (!timers_.empty() && !stopping_) {
@@ -261,10 +271,9 @@ void AsioRuntime::Impl::fire_timers() {
     timers_.erase(first);
     callback();
   }
-  if (!timers_.empty() && timers_.begin()->first.first < armed_) arm(timers_.begin()->first.first);
 }
 
-void AsioRuntime::Impl::run_blocking(Callback work, Callback done) {
+void EventLoop::Impl::run_blocking(Callback work, Callback done) {
   CHECK(on_loop());
   if (stopping_) return;
   if (!options_.pool) options_.pool = std::make_shared<BlockingPool>(2);
@@ -282,7 +291,7 @@ void AsioRuntime::Impl::run_blocking(Callback work, Callback done) {
   });
 }
 
-void AsioRuntime::Impl::drop_everything() {
+void EventLoop::Impl::drop_everything() {
   gate_->close();
   std::vector<Callback> inbox;
   {
@@ -299,30 +308,29 @@ void AsioRuntime::Impl::drop_everything() {
   blocking_.clear();
 }
 
-AsioRuntime::AsioRuntime() : AsioRuntime(Options()) {}
-AsioRuntime::AsioRuntime(Options options) : impl_(std::make_unique<Impl>(std::move(options))) {}
-AsioRuntime::~AsioRuntime() = default;
+EventLoop::EventLoop() : EventLoop(Options()) {}
+EventLoop::EventLoop(Options options) : impl_(std::make_unique<Impl>(std::move(options))) {}
+EventLoop::~EventLoop() = default;
 
-void AsioRuntime::run() { impl_->run(); }
-void AsioRuntime::start_thread() {
+void EventLoop::run() { impl_->run(); }
+void EventLoop::start_thread() {
   CHECK(!impl_->thread_.joinable());
   impl_->thread_ = std::thread([this] { impl_->run(); });
   pthread_setname_np(impl_->thread_.native_handle(), impl_->options_.name.substr(0, 15).c_str());
 }
-void AsioRuntime::stop() { impl_->stop(); }
-void AsioRuntime::join() {
+void EventLoop::stop() { impl_->stop(); }
+void EventLoop::join() {
   if (impl_->thread_.joinable()) impl_->thread_.join();
 }
-bool AsioRuntime::on_loop() const { return impl_->on_loop(); }
-asio::io_context& AsioRuntime::context() { return *impl_->io_; }
+bool EventLoop::on_loop() const { return impl_->on_loop(); }
 
-MonoTime AsioRuntime::now() const { return MonoTime(clock_us(CLOCK_BOOTTIME)); }
-WallTime AsioRuntime::wall_now() const { return WallTime(clock_us(CLOCK_REALTIME)); }
-std::uint64_t AsioRuntime::random() { return impl_->random_(); }
-asio::any_io_executor AsioRuntime::executor() { return LoopExecutor(this, impl_->io_.get()); }
-void AsioRuntime::post(Callback callback) { impl_->post(std::move(callback)); }
-TimerId AsioRuntime::at(MonoTime when, Callback callback) { return impl_->at(when, std::move(callback)); }
-void AsioRuntime::cancel(TimerId timer) { impl_->cancel(timer); }
-void AsioRuntime::run_blocking(Callback work, Callback done) { impl_->run_blocking(std::move(work), std::move(done)); }
+MonoTime EventLoop::now() const { return MonoTime(clock_us(CLOCK_BOOTTIME)); }
+WallTime EventLoop::wall_now() const { return WallTime(clock_us(CLOCK_REALTIME)); }
+std::uint64_t EventLoop::random() { return impl_->random_(); }
+asio::any_io_executor EventLoop::executor() { return LoopExecutor(this, impl_->context_.get()); }
+void EventLoop::post(Callback callback) { impl_->post(std::move(callback)); }
+TimerId EventLoop::at(MonoTime when, Callback callback) { return impl_->at(when, std::move(callback)); }
+void EventLoop::cancel(TimerId timer) { impl_->cancel(timer); }
+void EventLoop::run_blocking(Callback work, Callback done) { impl_->run_blocking(std::move(work), std::move(done)); }
 
 }  // namespace meridian

@@ -1,40 +1,39 @@
-// Runtime under real time: one event loop on one thread, over one io_context.
+// Runtime under real time: one event loop on one thread.
 //
-// What is posted goes through one queue of our own, not through the io_context: a burst costs one
-// wake-up, and a loop that stops can drop all of it. Coroutines run through the same queue (executor()
-// is ours, too), so a stopped loop never resumes one; their frames are destroyed instead.
+// What is posted goes through one queue: a burst costs one wake-up, and a loop that stops can drop all of it.
+// Coroutines run through the same queue (executor() is ours, too), so a stopped loop never resumes one; their frames
+// are destroyed instead. With nothing to run the loop sleeps in its Reactor, whose events are handled on this thread.
 //
 // stop(): the callback that runs is the last one. Then, on the loop's thread, in this order: works on
 // the pool that have begun are waited for (they may use what a suspended frame owns), and everything
 // queued is destroyed unrun: callbacks, timers, suspended coroutines they hold. From then on whatever is
 // posted is destroyed at once on the poster's thread.
 //
-// An idle loop sleeps in the kernel: timers share one timerfd on CLOCK_BOOTTIME.
+// Timers are due by CLOCK_BOOTTIME; they fire up to a millisecond late, and after a suspend of the machine by up to
+// what had been left of them.
 #pragma once
 
 #include <memory>
 #include <string>
 
 #include "base/blocking_pool.h"
+#include "base/reactor.h"
 #include "base/runtime.h"
-
-namespace boost::asio {
-class io_context;
-}
 
 namespace meridian {
 
-class AsioRuntime final : public Runtime {
+class EventLoop final : public Runtime {
  public:
   struct Options {
     std::string name = "loop";           // of the thread, at most 15 bytes
     std::shared_ptr<BlockingPool> pool;  // null: a pool of its own, made at the first use
+    std::shared_ptr<Reactor> reactor;    // null: there is nothing but timers and what is posted
   };
 
-  AsioRuntime();
-  explicit AsioRuntime(Options options);
+  EventLoop();
+  explicit EventLoop(Options options);
   // Stops and joins. Not from the loop.
-  ~AsioRuntime() override;
+  ~EventLoop() override;
 
   // The caller's thread becomes the loop's until stop(). Once.
   void run();
@@ -46,9 +45,6 @@ class AsioRuntime final : public Runtime {
   void join();
   // True on the loop's thread, and on any while no thread runs the loop (set-up, tear-down).
   bool on_loop() const;
-
-  // For sockets and signals; their handlers run on the loop's thread.
-  boost::asio::io_context& context();
 
   MonoTime now() const override;
   WallTime wall_now() const override;
