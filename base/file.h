@@ -23,6 +23,9 @@ class File {
   // Data and size are on disk when this returns. After a failure nothing is known: the process must stop.
   virtual Result<> sync() = 0;
   virtual Result<> truncate(std::uint64_t size) = 0;
+  // A hint: the file will grow to so many bytes. What is appended up to there then costs its sync no change of the
+  // file's size. Until a truncation, or for good, others who open the file may find zeros after what was appended.
+  virtual void reserve(std::uint64_t bytes) = 0;
   virtual Result<std::uint64_t> size() const = 0;
 };
 

@@ -100,7 +100,15 @@ class PosixFile final : public File {
       return fail_errno(errno, "cannot truncate", path_);
     }
     size_ = size;
+    reserved_ = 0;
     return {};
+  }
+
+  void reserve(std::uint64_t bytes) override {
+    if (bytes <= reserved_ || bytes <= size_) return;
+    // On a full disk, or a file system that can't, it goes on as it would without.
+    (void)retry([&] { return ::fallocate(fd_.get(), 0, static_cast<off_t>(size_), static_cast<off_t>(bytes - size_)); });
+    reserved_ = bytes;
   }
 
   Result<std::uint64_t> size() const override { return size_; }
@@ -109,6 +117,7 @@ class PosixFile final : public File {
   Descriptor fd_;
   std::string path_;
   std::uint64_t size_;
+  std::uint64_t reserved_ = 0;
 };
 
 class PosixFileLock final : public FileLock {

@@ -92,6 +92,7 @@ class LogStore {
 struct LogOptions {
   std::uint64_t segment_bytes = 64 << 20;
   std::uint64_t max_batch_bytes = 8 << 20;  // a batch this large takes no more; the next begins
+  std::uint64_t reserve_bytes = 4 << 20;    // the file is grown in such steps, so that few syncs change its size; 0: never
   Duration mark_delay{10'000};              // how long a completed sync waits for a batch to record it (S1)
   Duration full_retry{1'000'000};
   // The oldest segment is emptied when less than this part of it is live, or when the log is over

@@ -12,13 +12,13 @@
 namespace meridian {
 namespace {
 
-// Makes the last segment durable as far as it was read, and cuts what is torn off its end.
+// Makes the last segment durable as far as it was read, and cuts off what follows.
 //
 // What was read may be in the page cache only: the process may have been killed before its fsync, or the
 // fsync may have failed, after which the kernel calls the pages clean and a new fsync answers "fine" without
 // writing them. So the bytes are written anew, beside the old ones. At every start: the last batch, or the
 // header of a segment without one, is never recorded as synced.
-Result<> rewrite_tail(FileSystem& fs, const RecoveredSegment& segment, bool torn) {
+Result<> rewrite_tail(FileSystem& fs, const RecoveredSegment& segment, bool tail) {
   ASSIGN_OR_RETURN(std::string bytes, read_file(fs, segment.path));
   bytes.resize(segment.bytes);
   auto written = write_file_atomically(fs, segment.path, bytes);
@@ -28,7 +28,7 @@ Result<> rewrite_tail(FileSystem& fs, const RecoveredSegment& segment, bool torn
   ASSIGN_OR_RETURN(const bool begun, fs.exists(segment.path + ".tmp"));
   if (begun) RETURN_IF_ERROR(fs.remove(segment.path + ".tmp"));
   ASSIGN_OR_RETURN(const auto file, fs.open(segment.path, FileSystem::Open::kExisting));
-  if (torn) RETURN_IF_ERROR(file->truncate(segment.bytes));
+  if (tail) RETURN_IF_ERROR(file->truncate(segment.bytes));
   return file->sync();
 }
 
@@ -71,7 +71,7 @@ Result<OpenedLog> open_segmented_log(Runtime& runtime, FileSystem& fs, const std
         {.number = header.number, .first_sequence = header.first_sequence, .bytes = log_format::kSegmentHeaderBytes});
   } else {
     const RecoveredSegment& last = recovery.segments.back();
-    RETURN_IF_ERROR(rewrite_tail(fs, last, recovery.torn));
+    RETURN_IF_ERROR(rewrite_tail(fs, last, recovery.tail));
     ASSIGN_OR_RETURN(file, fs.open(last.path, FileSystem::Open::kExisting));
   }
   RETURN_IF_ERROR(fs.sync_directory(directory));

@@ -181,6 +181,11 @@ Result<> Scan::scan_segment(std::size_t position, std::uint64_t& next) {
                            .bytes = offset,
                            .path = segment.path});
   if (offset == bytes.size()) return {};
+  // What was reserved (File::reserve) and not written any more.
+  if (bytes.find_first_not_of('\0', offset) == std::string::npos) {
+    out_.tail = last;
+    return {};
+  }
   // A segment is begun only when every batch before it is synced.
   if (!last) return damaged(segment.path, offset, fmt::format("batch {} is unreadable", next));
   return judge_damage(segment, bytes, offset, next);
@@ -189,6 +194,7 @@ Result<> Scan::scan_segment(std::size_t position, std::uint64_t& next) {
 // Batch `next` is unreadable. If anything behind it was written knowing that it was synced, it is lost data;
 // otherwise it is a write that a crash interrupted.
 Result<> Scan::judge_damage(const Found& segment, std::string_view bytes, std::uint64_t offset, std::uint64_t next) {
+  bytes = bytes.substr(0, bytes.find_last_not_of('\0') + 1 + kBatchHeaderBytes);  // reserved, and not written
   for (std::uint64_t at = offset; at + kBatchHeaderBytes <= bytes.size(); ++at) {
     const auto header = log_format::decode_batch_header(bytes.substr(at), out_.salt);
     if (header && header->synced >= next) {
@@ -198,7 +204,7 @@ Result<> Scan::judge_damage(const Found& segment, std::string_view bytes, std::u
     }
   }
   PROBE("log.torn_tail_cut");
-  out_.torn = true;
+  out_.tail = true;
   return {};
 }
 

@@ -19,7 +19,8 @@ struct SegmentedLog::WriteJob {
   std::string directory;
   std::optional<log_format::SegmentHeader> begin;  // a segment to create first
   std::shared_ptr<File> file;
-  std::uint64_t offset = 0;  // where the file ends
+  std::uint64_t offset = 0;  // where the file's batches end
+  std::uint64_t reserve = 0;  // where the file is to end
   std::uint32_t salt = 0;
   std::uint64_t sequence = 0;
   std::uint64_t synced = 0;
@@ -33,6 +34,7 @@ struct SegmentedLog::WriteJob {
       begin.reset();
     }
     log_format::seal_batch(bytes, sequence, synced, salt);
+    file->reserve(reserve);
     return append_synced(*file, offset, bytes);
   }
 };
@@ -157,6 +159,7 @@ void SegmentedLog::start_write() {
   segments_.back().live += batch.live;
   job->file = file_;
   job->offset = segments_.back().bytes;
+  job->reserve = reserved_for(segments_.back().bytes + batch.bytes.size());
   job->salt = salt_;
   job->sequence = batch.sequence;
   job->synced = synced_;
@@ -166,6 +169,13 @@ void SegmentedLog::start_write() {
     for (Callback& waiter : std::exchange(batch.waiters, {})) runtime_.post(std::move(waiter));
   }
   run(std::move(job));
+}
+
+// In whole steps, so that most writes find it done.
+std::uint64_t SegmentedLog::reserved_for(std::uint64_t end) const {
+  const std::uint64_t step = options_.reserve_bytes;
+  if (step == 0) return 0;
+  return std::min((end / step + 1) * step, std::max(end, options_.segment_bytes));
 }
 
 void SegmentedLog::run(std::shared_ptr<WriteJob> job) {

@@ -66,6 +66,7 @@ class SegmentedLog final : public LogStore, private LiveBytes {
   void wait_for(Callback durable);
   void write_soon();  // starts a write unless one is going on or callbacks are being run
   void start_write();
+  std::uint64_t reserved_for(std::uint64_t end) const;
   void run(std::shared_ptr<WriteJob> job);
   void written(const std::shared_ptr<WriteJob>& job);
   void set_full(bool full);

@@ -39,6 +39,27 @@ class AnyFileSystem : public testing::TestWithParam<bool> {
   std::string root_;
 };
 
+TEST_P(AnyFileSystem, ReservesRoomThatOthersSeeAsZerosAtMost) {
+  const std::string path = root_ + "/a/reserved";
+  auto file = *fs_->open(path, Open::kCreateNew);
+  EXPECT_TRUE(file->append("one "));
+  file->reserve(1000);
+  EXPECT_EQ(*file->size(), 4U);
+  EXPECT_TRUE(file->append("two"));
+  EXPECT_TRUE(file->sync());
+  file->reserve(5);
+  EXPECT_EQ(*file->size(), 7U);
+  EXPECT_EQ(*file->read(0, 7), "one two");
+  const std::string seen = *read_file(*fs_, path);
+  EXPECT_EQ(seen.substr(0, 7), "one two");
+  EXPECT_EQ(seen.find_first_not_of('\0', 7), std::string::npos);
+  EXPECT_TRUE(file->truncate(3));
+  EXPECT_EQ(*read_file(*fs_, path), "one");
+  EXPECT_TRUE(file->append("!"));
+  EXPECT_EQ(*read_file(*fs_, path), "one!");
+  EXPECT_TRUE(fs_->remove(path));
+}
+
 TEST_P(AnyFileSystem, AppendsReadsAndTruncates) {
   const std::string path = root_ + "/a/file";
   EXPECT_EQ(fs_->open(path, Open::kExisting).error().code(), ErrorCode::kNotFound);

@@ -43,6 +43,7 @@ void LogLife::fail(std::string what) {
 LogOptions LogLife::options() {
   LogOptions options;
   options.segment_bytes = 200 + below(4000);
+  options.reserve_bytes = below(2) * below(2000);
   options.max_batch_bytes = one_in(3) ? 100 : 2000;
   options.rewrite_below = one_in(3) ? 0.9 : 0.3;
   options.max_bytes = 1000 + below(8000);

@@ -263,6 +263,7 @@ TEST_F(SegmentedLogTest, AFailedSyncIsFatalAndNeverTriedAgain) {
 }
 
 TEST_F(SegmentedLogTest, AFullDiskWaitsForRoom) {
+  options_.reserve_bytes = 0;
   ASSERT_TRUE(open());
   int acknowledged = 0;
   append(1, "a", &acknowledged);

@@ -31,6 +31,7 @@ NodeOptions node_options(const RunOptions& run, const std::string& region, int i
   if (run.priorities) options.replica.priority = static_cast<std::uint32_t>(index % 3);
   options.version = "sim";
   options.log.segment_bytes = run.segment_bytes;
+  options.log.reserve_bytes = run.segment_bytes / 4;
   options.replica.election_timeout = Duration(run.election_us);
   options.replica.heartbeat_interval = Duration(run.election_us / 5);
   options.replica.trim_after_bytes = run.trim_bytes;

@@ -14,6 +14,7 @@ struct SimFileSystem::Inode {
   std::string data;  // what readers see
   std::uint64_t clean = 0;
   std::string durable_tail;  // only after a truncation that is not synced yet
+  std::uint64_t reserved = 0;  // zeros up to here follow the data, for whoever opens the file after a restart
   // A sync of these ranges failed: the page cache calls them clean, the disk never gets them.
   std::vector<std::pair<std::uint64_t, std::uint64_t>> lost;
 };
@@ -27,7 +28,8 @@ class SimFileSystem::Handle final : public File {
     RETURN_IF_ERROR(check(Operation::kAppend));
     if (fs_.capacity_) {
       const std::uint64_t used = fs_.used_bytes();
-      const std::uint64_t room = *fs_.capacity_ > used ? *fs_.capacity_ - used : 0;
+      const std::uint64_t own = inode_->reserved - std::min<std::uint64_t>(inode_->reserved, inode_->data.size());
+      const std::uint64_t room = (*fs_.capacity_ > used ? *fs_.capacity_ - used : 0) + own;
       if (bytes.size() > room) {
         inode_->data.append(bytes.substr(0, room));
         return fail(ErrorCode::kDiskFull, fmt::format("cannot write {}: no space left", path_));
@@ -66,8 +68,15 @@ class SimFileSystem::Handle final : public File {
       inode_->clean = size;
     }
     inode_->data.resize(size);
+    inode_->reserved = 0;
     std::erase_if(inode_->lost, [&](const auto& range) { return range.first >= size; });
     return {};
+  }
+
+  void reserve(std::uint64_t bytes) override {
+    if (generation_ != fs_.generation_ || bytes <= std::max<std::uint64_t>(inode_->data.size(), inode_->reserved)) return;
+    if (fs_.capacity_ && fs_.used_bytes() + bytes > *fs_.capacity_) return;
+    inode_->reserved = bytes;
   }
 
   Result<std::uint64_t> size() const override {
@@ -110,13 +119,23 @@ std::optional<Error> SimFileSystem::injected(Operation operation, const std::str
   return injector_ ? injector_(operation, path) : std::nullopt;
 }
 
-void SimFileSystem::kill() {
+void SimFileSystem::drop_holders() {
   ++generation_;
   locks_.clear();
 }
 
+void SimFileSystem::kill() {
+  drop_holders();
+  for (const auto& [path, inode] : tree_) {
+    const bool synced = inode->clean == inode->data.size();
+    inode->data.resize(std::max<std::uint64_t>(inode->data.size(), inode->reserved));
+    inode->reserved = 0;
+    if (synced) inode->clean = inode->data.size();  // zeros do not turn into anything else
+  }
+}
+
 void SimFileSystem::crash() {
-  kill();
+  drop_holders();
   for (const Change& change : unsynced_) {
     if (below(2) == 0) carry_out(durable_, change);
   }
@@ -143,6 +162,9 @@ void SimFileSystem::lose(Inode& inode) {
       default: inode.data.resize(synced + below(inode.data.size() - synced + 1)); garble(inode.data, synced);
     }
   }
+  // What was reserved is on disk, too, or not.
+  if (inode.reserved > inode.data.size() && below(2) == 0) inode.data.resize(inode.reserved);
+  inode.reserved = 0;
   inode.clean = inode.data.size();
   inode.durable_tail.clear();
   inode.lost.clear();
@@ -166,7 +188,7 @@ void SimFileSystem::flip_bit(const std::string& path, std::uint64_t offset, int 
 
 std::uint64_t SimFileSystem::used_bytes() const {
   std::uint64_t bytes = 0;
-  for (const auto& [path, inode] : tree_) bytes += inode->data.size();
+  for (const auto& [path, inode] : tree_) bytes += std::max<std::uint64_t>(inode->data.size(), inode->reserved);
   return bytes;
 }
 

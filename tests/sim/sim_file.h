@@ -4,7 +4,8 @@
 // What a power loss leaves: of each file what was synced, and of the rest nothing, all, or a torn part in
 // which some bytes may be zeros or garbage; an unsynced truncation happened or not. Creations, removals and
 // renames whose directory was not synced each happened or not, in any combination, also for files that
-// were synced themselves. Files that were open, and locks, are gone for their holders.
+// were synced themselves. Files that were open, and locks, are gone for their holders. A file that was reserved may
+// end in zeros.
 #pragma once
 
 #include <cstdint>
@@ -65,6 +66,7 @@ class SimFileSystem final : public FileSystem {
     std::vector<std::pair<std::string, InodePtr>> names;
   };
 
+  void drop_holders();
   std::optional<Error> injected(Operation operation, const std::string& path) const;
   void change(const std::string& directory, std::vector<std::pair<std::string, InodePtr>> names);
   static void carry_out(Tree& tree, const Change& change);
