@@ -31,7 +31,7 @@ class ClientStream : public std::enable_shared_from_this<ClientStream> {
   };
 
   struct Deps {
-    const Runtime& runtime;  // for its clock
+    Runtime& runtime;
     std::shared_ptr<LoopGate> gate;
     std::shared_ptr<StreamCount> count;
     grpc::CompletionQueue* queue;
