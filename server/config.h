@@ -31,7 +31,7 @@ struct RaftConfig {
 
 struct StorageConfig {
   std::uint64_t block_cache = 32 << 20;
-  std::uint64_t write_buffer = 16 << 20;
+  std::uint64_t write_buffer = 64 << 20;
   std::uint64_t version_cache = 64 << 20;
   std::uint64_t log_segment = 64 << 20;
 };

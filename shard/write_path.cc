@@ -12,6 +12,9 @@ namespace {
 // thrashed, and every write must end.
 constexpr int kMaxLoadAttempts = 3;
 constexpr std::uint32_t kBusyRetryMs = 20;
+// Of one pass: the followers and the log begin with these while the next ones are evaluated. With all that wait in one
+// entry, each stage of the way would rest while another works.
+constexpr int kCommandsPerPass = 128;
 
 txn::WriteRequest to_txn(api::WriteRequest&& from) {
   txn::WriteRequest to;
@@ -169,9 +172,12 @@ bool WritePath::may_propose(MonoTime now) const {
 
 void WritePath::evaluate_queue(MonoTime now, Group& group) {
   std::deque<Queued> queue = std::exchange(queue_, {});
+  int evaluated = 0;
   while (!queue.empty()) {
-    if (!may_propose(now)) {  // the rest waits for the next pass
+    const bool enough = evaluated++ >= kCommandsPerPass;
+    if (enough || !may_propose(now)) {  // the rest waits for the next pass
       queue_.insert(queue_.begin(), std::make_move_iterator(queue.begin()), std::make_move_iterator(queue.end()));
+      if (enough) deps_.wake();
       return;
     }
     Queued queued = std::move(queue.front());

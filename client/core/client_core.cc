@@ -48,6 +48,12 @@ CallId ClientCore::start(std::unique_ptr<PendingCall> call) {
                                                       calls_.size(), options_.max_in_flight))
                       .with_retry_after(kRetryAfterMs));
   }
+  if (throttled(*call, now)) {
+    return refuse(std::move(call), Error(ErrorCode::kBusy, fmt::format("the proxies refuse too many calls as busy; {:.0f} % "
+                                                                       "are not sent to them, and this one was not",
+                                                                       100 * throttle_.share()))
+                                       .with_retry_after(throttle_.retry_after_ms()));
+  }
   if (options_.inject_faults > 0 && inject_fault(*call)) {
     Error error = std::move(*call->injected);
     return refuse(std::move(call), std::move(error));
@@ -62,6 +68,13 @@ CallId ClientCore::refuse(std::unique_ptr<PendingCall> call, Error error) {
   std::shared_ptr<PendingCall> shared = std::move(call);
   runtime_.post([shared, error = std::move(error)]() mutable { shared->fail_with(std::move(error)); });
   return 0;
+}
+
+// Draws only where it may refuse, so that others see no difference.
+bool ClientCore::throttled(const PendingCall& call, MonoTime now) {
+  constexpr std::uint64_t kScale = 1 << 20;
+  if (!call.fail_when_busy || throttle_.share() == 0) return false;
+  return throttle_.refuses(now, static_cast<double>(runtime_.random_below(kScale)) / kScale);
 }
 
 // True: the call ends with call.injected and is not made at all.
@@ -132,6 +145,7 @@ void ClientCore::on_answer(CallId id, int attempt, ProxySet::Index proxy, MonoTi
             .with_cause(std::move(cluster_time).error()));
   }
   clock_.learn(*cluster_time, sent, runtime_.now());
+  if (call->fail_when_busy) throttle_.accepted(runtime_.now());
   if (call->injected) return finish(id, std::move(*call->injected));
   finish(id);
 }
@@ -193,7 +207,10 @@ void ClientCore::on_attempt_failed(CallId id, ProxySet::Index proxy, Error error
     return attempt(id);
   }
   if (error.code() == ErrorCode::kBusy && call.fail_when_busy) {
-    if (!proxies_.has_healthy_untried(call.tried)) return finish(id, conclusion(call, std::move(error), false));
+    if (!proxies_.has_healthy_untried(call.tried)) {
+      throttle_.refused(runtime_.now(), error.retry_after_ms());
+      return finish(id, conclusion(call, std::move(error), false));
+    }
     call.last_error = std::move(error);
     return attempt(id);
   }

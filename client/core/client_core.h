@@ -38,6 +38,7 @@
 #include "client/core/proxy_set.h"
 #include "client/core/request_clock.h"
 #include "client/core/retry_policy.h"
+#include "client/core/throttle.h"
 #include "client/proto/methods.h"
 
 namespace meridian::client {
@@ -137,6 +138,7 @@ class ClientCore {
   CallId start(std::unique_ptr<PendingCall> call);
   CallId refuse(std::unique_ptr<PendingCall> call, Error error);
   bool inject_fault(PendingCall& call);
+  bool throttled(const PendingCall& call, MonoTime now);
 
   void attempt(CallId id);
   void on_answer(CallId id, int attempt, ProxySet::Index proxy, MonoTime sent, Result<std::string> answer);
@@ -162,6 +164,7 @@ class ClientCore {
   Transport& transport_;
   const Options options_;
   ProxySet proxies_;
+  Throttle throttle_;
   RequestClock clock_;
   std::uint64_t client_number_ = 0;
   CallId last_id_ = 0;

@@ -12,9 +12,9 @@ namespace {
 
 using Clock = std::chrono::steady_clock;
 
-// At high rates several arrivals are sent per wake-up: their latencies grow by some hundredths of a millisecond, and
-// the servers on this machine keep the processor that waking up for each of them would cost.
-constexpr std::chrono::microseconds kMinSleep(100);
+// At high rates several arrivals are sent per wake-up: their latencies grow by a quarter of a millisecond, and the
+// servers on this machine keep the processor that waking up for each of them would cost.
+constexpr std::chrono::microseconds kMinSleep(500);
 
 sdk::Task<void> request_of_open_loop(sdk::Client connection, std::shared_ptr<Run> run, Request request,
                                      TimePoint intended) {

@@ -1,0 +1,39 @@
+// Which calls are refused without asking a proxy, when proxies refuse many of them: what will be refused anyway costs
+// the network and the proxy, and this process, what the accepted calls need. Only calls of callers who would rather
+// have kBusy than wait take part (Call::fail_when_busy).
+//
+// After "Handling Overload" in Google's SRE book: of the calls that ended lately, `accepted` were not refused; as many
+// as kAsked times that are still sent, so that it is noticed at once when the proxies can do more.
+//
+// Pure; on the loop.
+#pragma once
+
+#include <cstdint>
+
+#include "base/types.h"
+
+namespace meridian::client {
+
+class Throttle {
+ public:
+  // Of one call. draw: uniform in [0, 1). True: refuse it; that counts as its end.
+  bool refuses(MonoTime now, double draw);
+  // A proxy has answered one. retry_after_ms: of a refusal.
+  void accepted(MonoTime now);
+  void refused(MonoTime now, std::uint32_t retry_after_ms);
+
+  // The share of calls that are refused here, in [0, 1).
+  double share() const;
+  // What the proxies last asked for.
+  std::uint32_t retry_after_ms() const { return retry_after_ms_; }
+
+ private:
+  void forget(MonoTime now);
+
+  // Of late: each counts for e^(-age / kMemory).
+  double ended_ = 0, accepted_ = 0;
+  MonoTime forgot_at_;
+  std::uint32_t retry_after_ms_ = 0;
+};
+
+}  // namespace meridian::client
