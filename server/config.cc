@@ -5,6 +5,8 @@
 #include <map>
 #include <sstream>
 
+#include "server/memory.h"
+
 namespace meridian::server {
 
 namespace {
@@ -35,10 +37,14 @@ void declare_raft(Settings& s, RaftConfig& c) {
 
 void declare_storage(Settings& s, StorageConfig& c) {
   constexpr std::uint64_t kTebibyte = std::uint64_t{1} << 40;
-  s.add_bytes("storage.block_cache", "memory for blocks read", &c.block_cache, 1 << 20, kTebibyte);
-  s.add_bytes("storage.version_cache", "memory for records read lately", &c.version_cache, 0, kTebibyte);
-  s.add_bytes("storage.write_buffer", "memory for what is not flushed yet", &c.write_buffer, 1 << 20, kTebibyte);
+  s.add_bytes("storage.memory", "of a node, for all that it holds", &c.memory, 128 << 20, kTebibyte);
+  s.add_bytes("storage.block_cache", "of that, for blocks read; 0: a share", &c.block_cache, 0, kTebibyte);
+  s.add_bytes("storage.version_cache", "of that, for records read lately; 0: a share", &c.version_cache, 0, kTebibyte);
+  s.add_bytes("storage.write_buffer", "of that, each of three for what is not flushed yet; 0: a share", &c.write_buffer, 0,
+              kTebibyte);
   s.add_bytes("storage.log_segment", "size of a segment of the log", &c.log_segment, 1 << 20, 1 << 30);
+  s.add_bytes("storage.background_rate", "what flushes and compactions write a second at most; 0: no limit",
+              &c.background_rate, 0, kTebibyte);
 }
 
 void declare_limits(Settings& s, LimitsConfig& c) {
@@ -47,7 +53,8 @@ void declare_limits(Settings& s, LimitsConfig& c) {
   s.add_bytes("limits.batch", "largest batch, encoded", &c.batch, 1 << 10, 4 << 20);
   s.add("limits.batch_keys", "keys of a batch", &c.batch_keys, 1, 100'000);
   s.add_bytes("limits.frame", "largest message between processes", &c.frame, 5 << 20, 256 << 20);
-  s.add_bytes("limits.queue", "requests that wait; beyond it they are refused as busy", &c.queue, 1 << 20, 1 << 30);
+  s.add_bytes("limits.queue", "requests that wait at a node; beyond it they are refused as busy; 0: a share of its memory",
+              &c.queue, 0, 1 << 30);
   s.add("limits.request_window", "how long request ids are remembered", &c.request_window, 10s, 24h);
   s.add("limits.clock_offset", "largest difference between two wall clocks", &c.clock_offset, 1ms, 10s);
 }
@@ -91,6 +98,7 @@ void NodeConfig::declare(Settings& s) {
 
 Result<> NodeConfig::check() const {
   if (dir.empty()) return fail(ErrorCode::kInvalidArgument, "dir is not set: --dir DIR, or dir = \"…\" in the file");
+  RETURN_IF_ERROR(divide_memory(storage, limits));
   return check_raft(raft);
 }
 
@@ -147,6 +155,7 @@ Result<> LocalConfig::check() const {
   if (node_count() > 9) {
     return fail(ErrorCode::kInvalidArgument, fmt::format("{} nodes; the limit is 9", node_count()));
   }
+  RETURN_IF_ERROR(divide_memory(storage, limits));
   return check_raft(raft);
 }
 

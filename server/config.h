@@ -30,10 +30,13 @@ struct RaftConfig {
 };
 
 struct StorageConfig {
-  std::uint64_t block_cache = 32 << 20;
-  std::uint64_t write_buffer = 64 << 20;
-  std::uint64_t version_cache = 64 << 20;
+  std::uint64_t memory = 1 << 30;  // of a node; memory.h divides it
+  // 0: a share of it.
+  std::uint64_t block_cache = 0;
+  std::uint64_t write_buffer = 0;
+  std::uint64_t version_cache = 0;
   std::uint64_t log_segment = 64 << 20;
+  std::uint64_t background_rate = 256 << 20;  // bytes a second; 0: no limit
 };
 
 struct LimitsConfig {
@@ -42,7 +45,7 @@ struct LimitsConfig {
   std::uint64_t batch = 4 << 20;
   std::int64_t batch_keys = 100'000;
   std::uint64_t frame = 16 << 20;
-  std::uint64_t queue = 64 << 20;
+  std::uint64_t queue = 0;  // of a node; 0: a share of its memory
   Duration clock_offset = 250ms;
   Duration request_window = 10min;
 

@@ -8,6 +8,7 @@
 #include "server/command_line.h"
 #include "server/ending.h"
 #include "server/front.h"
+#include "server/memory.h"
 #include "server/parts.h"
 #include "server/rocks/rocks_engine.h"
 #include "shard/node/node.h"
@@ -35,6 +36,10 @@ class NodeMetrics {
         log_full_(m.gauge("meridian_log_full", "1 while the disk is full.")),
         data_bytes_(m.gauge("meridian_engine_disk_bytes", "Size of the data's files.")),
         data_memory_(m.gauge("meridian_engine_memory_bytes", "Write buffers and caches.")),
+        memory_limit_(m.gauge("meridian_memory_limit_bytes", "storage.memory: what a node may hold.")),
+        memory_log_(m.gauge("meridian_memory_log_bytes", "Entries of the log in memory.")),
+        memory_queue_(m.gauge("meridian_memory_queue_bytes", "Requests that wait, and entries not applied yet.")),
+        memory_ids_(m.gauge("meridian_memory_remembered_ids_bytes", "Ids of requests that a leader remembers.")),
         cache_bytes_(m.gauge("meridian_version_cache_bytes", "Records held in memory because they were read lately.")),
         cache_hits_(m.counter("meridian_version_cache_hits_total", "Keys that were answered from it.")),
         cache_misses_(m.counter("meridian_version_cache_misses_total", "Keys that were looked for in it and not there.")),
@@ -42,7 +47,10 @@ class NodeMetrics {
         sync_sizes_(m.sizes("meridian_log_sync_size_bytes", "Size of one write of the log.")) {}
 
   void set(const api::NodeStatusResponse& status, const LogStats& log, const EngineStats& engine,
-           const VersionCache::Stats& cache) {
+           const VersionCache::Stats& cache, const ReplicaMemory& memory) {
+    memory_log_.set(static_cast<double>(memory.log_bytes));
+    memory_queue_.set(static_cast<double>(memory.queue_bytes));
+    memory_ids_.set(static_cast<double>(memory.remembered_requests * NodeMemory::kBytesPerRememberedId));
     leader_.set(status.role() == api::LEADER);
     term_.set(static_cast<double>(status.term()));
     last_.set(static_cast<double>(status.last_index()));
@@ -63,6 +71,7 @@ class NodeMetrics {
     syncs_.record(took);
     sync_sizes_.record(bytes);
   }
+  void set_memory(std::uint64_t limit) { memory_limit_.set(static_cast<double>(limit)); }
   void full(bool full) { log_full_.set(full); }
 
  private:
@@ -72,12 +81,13 @@ class NodeMetrics {
 
   Gauge &leader_, &term_, &last_, &commit_, &applied_, &voters_, &trouble_;
   Gauge &log_bytes_, &log_live_, &log_queue_, &log_full_, &data_bytes_, &data_memory_;
+  Gauge &memory_limit_, &memory_log_, &memory_queue_, &memory_ids_;
   Gauge& cache_bytes_;
   Counter &cache_hits_, &cache_misses_;
   MetricHistogram &syncs_, &sync_sizes_;
 };
 
-NodeOptions node_options(const NodeConfig& config, std::uint64_t seed) {
+NodeOptions node_options(const NodeConfig& config, const NodeMemory& memory, std::uint64_t seed) {
   NodeOptions options;
   options.region = config.region;
   options.version = version_text();
@@ -87,10 +97,13 @@ NodeOptions node_options(const NodeConfig& config, std::uint64_t seed) {
   options.replica.priority = static_cast<std::uint32_t>(config.raft.priority);
   options.replica.max_clock_offset = config.limits.clock_offset;
   options.replica.request_window = config.limits.request_window;
-  options.replica.max_queued_bytes = config.limits.queue;
+  options.replica.max_queued_bytes = memory.queue;
+  options.replica.flush_after_bytes = memory.unflushed_log;
+  options.replica.keep_log_bytes = memory.lagging_log;
+  options.replica.remembered_requests = memory.remembered_requests();
   options.replica.limits = config.limits.to_api();
   options.replica.seed = seed;
-  options.replica.version_cache_bytes = config.storage.version_cache;
+  options.replica.version_cache_bytes = memory.version_cache;
   options.log.segment_bytes = config.storage.log_segment;
   return options;
 }
@@ -103,15 +116,18 @@ class NodeInProcess final : public Part {
   ~NodeInProcess() override { stop(Duration(0)); }
 
   Result<> start() {
+    ASSIGN_OR_RETURN(const NodeMemory memory, divide_memory(config_.storage, config_.limits));
+    metrics_.set_memory(config_.storage.memory);
     ASSIGN_OR_RETURN(std::unique_ptr<DataDirectory> directory, DataDirectory::open(fs_, config_.dir));
     RocksOptions rocks;
     rocks.path = config_.dir + "/data";
-    rocks.block_cache_bytes = config_.storage.block_cache;
-    rocks.write_buffer_bytes = config_.storage.write_buffer;
+    rocks.block_cache_bytes = memory.block_cache;
+    rocks.write_buffer_bytes = memory.write_buffer;
+    rocks.background_bytes_per_s = config_.storage.background_rate;
     ASSIGN_OR_RETURN(engine_, open_rocks_engine(rocks));
 
     RETURN_IF_ERROR(front_->on_loop([&]() -> Result<> {
-      NodeOptions options = node_options(config_, front_->runtime().random());
+      NodeOptions options = node_options(config_, memory, front_->runtime().random());
       options.log.on_synced = [this](Duration took, std::uint64_t bytes) { metrics_.synced(took, bytes); };
       options.log.on_full = [this](bool full) { metrics_.full(full); };
       ASSIGN_OR_RETURN(node_, Node::open({.runtime = front_->runtime(),
@@ -143,10 +159,10 @@ class NodeInProcess final : public Part {
  private:
   void refresh() {
     const auto figures = front_->ask_loop(
-        [this] { return std::tuple(node_->status(), node_->log_stats(), node_->version_cache()); }, kLoopPatience);
+        [this] { return std::tuple(node_->status(), node_->log_stats(), node_->version_cache(), node_->memory()); }, kLoopPatience);
     if (!figures) return;
-    const auto& [status, log, cache] = *figures;
-    metrics_.set(status, log, engine_->stats(), cache);
+    const auto& [status, log, cache, memory] = *figures;
+    metrics_.set(status, log, engine_->stats(), cache, memory);
   }
 
   void stop(Duration grace) {

@@ -49,7 +49,8 @@ Replica::Replica(Deps deps, ReplicaOptions options, StateMachine machine, raft::
       machine_(std::move(machine)),
       versions_(options_.version_cache_bytes),
       core_(raft_options(options_), std::move(initial), deps_.runtime.now()),
-      writes_({deps_.runtime, deps_.engine, deps_.hlc, core_, machine_, deps_.placement, options_, [this] { wake(); }, [this] { return where(); }}),
+      writes_({deps_.runtime, deps_.engine, deps_.hlc, core_, machine_, deps_.placement, options_, [this] { wake(); }, [this] { return where(); },
+               [this] { return unapplied_bytes_; }}),
       reads_({deps_.runtime, deps_.engine, deps_.hlc, core_, machine_, writes_, versions_, options_, [this] { wake(); },
               [this] { return where(); }, [this] { return deps_.log.is_full(); }}),
       snapshots_out_({deps_.runtime, deps_.engine, deps_.fs, core_, options_, deps_.ship, [this] { wake(); },
@@ -76,7 +77,14 @@ void Replica::write(api::WriteRequest request, MonoTime deadline, WriteReply rep
   writes_.submit(std::move(request), deadline, std::move(reply));
 }
 
+// A follower whose engine falls behind must not hold ever more of the log: what it has no room for it drops, as the
+// network might have, and the leader comes back to it.
 void Replica::receive(raft::Message message) {
+  const bool no_room = unapplied_bytes_ > options_.max_queued_bytes || BUGGIFY("replica.no_room_for_appends");
+  if (message.type == raft::MessageType::kAppend && !message.entries.empty() && no_room) {
+    PROBE("replica.append_dropped");
+    return;
+  }
   inbox_.push_back(std::move(message));
   wake();
 }
@@ -140,6 +148,12 @@ void Replica::step_aside(Callback done) {
     deps_.runtime.after(kHandOverPoll, lifetime_.guard([search] { search->poll(); }));
   };
   search->poll();
+}
+
+ReplicaMemory Replica::memory() const {
+  return {.log_bytes = core_.retained_bytes(),
+          .queue_bytes = writes_.queued_bytes() + core_.uncommitted_bytes() + unapplied_bytes_,
+          .remembered_requests = writes_.remembered_requests()};
 }
 
 api::NotLeader Replica::where() const {
@@ -227,6 +241,7 @@ void Replica::persist(raft::Persist persist) {
 }
 
 void Replica::apply(std::vector<raft::Entry> entries) {
+  for (const raft::Entry& entry : entries) unapplied_bytes_ += entry.bytes();
   to_apply_.insert(to_apply_.end(), std::make_move_iterator(entries.begin()), std::make_move_iterator(entries.end()));
   apply_next();
 }
@@ -242,6 +257,7 @@ void Replica::apply_next() {
     to_apply_.pop_front();
   }
   applying_ = machine_.prepare(entries);
+  applying_bytes_ = bytes;
   write_batch(MayBlock::kNo);
 }
 
@@ -273,6 +289,7 @@ void Replica::batch_written(Result<> result) {
   PreparedApply applied = std::move(*applying_);
   applying_.reset();
   machine_.written(applied);
+  unapplied_bytes_ -= std::exchange(applying_bytes_, 0);
   if (!DELIBERATE_BUG("cache_not_updated")) {
     for (AppliedVersion& version : applied.versions) versions_.applied(version.key, std::move(version.value));
   }
@@ -295,6 +312,7 @@ void Replica::install(const raft::SnapshotMeta& meta) {
   installing_ = true;
   trimmer_.reset();
   to_apply_.clear();  // covered by the snapshot
+  unapplied_bytes_ = applying_bytes_;
   if (applying_) {    // let the batch under way end; nothing may be applied while the ranges are replaced
     deps_.runtime.after(Duration(1'000), lifetime_.guard([this, meta] { install(meta); }));
     return;

@@ -32,6 +32,13 @@
 
 namespace meridian {
 
+// What a replica holds in memory, besides its caches.
+struct ReplicaMemory {
+  std::size_t log_bytes = 0;    // entries
+  std::size_t queue_bytes = 0;  // requests that wait for evaluation, entries not committed or not applied
+  std::size_t remembered_requests = 0;
+};
+
 class Replica {
  public:
   struct Deps {
@@ -83,6 +90,7 @@ class Replica {
   // The record of the topology that this shard keeps as part of its state.
   const std::shared_ptr<const api::ClusterState>& cluster() const { return machine_.cluster(); }
   const VersionCache::Stats& version_cache() const { return versions_.stats(); }
+  ReplicaMemory memory() const;
   api::NotLeader where() const;
   const std::optional<Error>& trouble() const { return trouble_; }
   // The replica was removed from its shard.
@@ -120,7 +128,9 @@ class Replica {
   std::vector<raft::Message> inbox_;
   std::vector<std::uint64_t> persisted_;  // sequences reported by the log
   std::deque<raft::Entry> to_apply_;
+  std::size_t unapplied_bytes_ = 0;  // of those, and of what is being written
   std::optional<PreparedApply> applying_;  // its batch is being written
+  std::size_t applying_bytes_ = 0;
   bool installing_ = false;
   bool removed_ = false;
   std::optional<Error> trouble_;

@@ -73,7 +73,7 @@ void WritePath::submit(api::WriteRequest&& request, MonoTime deadline, WriteRepl
   Queued queued;
   queued.request = to_txn(std::move(request));
   queued.bytes = queued.request.bytes();
-  const std::size_t load = queued_bytes_ + deps_.core.uncommitted_bytes();
+  const std::size_t load = queued_bytes_ + log_under_way();
   if (load + queued.bytes > deps_.options.max_queued_bytes || BUGGIFY("write.queue_full")) {
     return reply(fail(Error(ErrorCode::kBusy, fmt::format("{} bytes of writes are waiting; the limit is {}", load,
                                                           deps_.options.max_queued_bytes))
@@ -163,11 +163,14 @@ void WritePath::end_leadership() {
   }
 }
 
+// Proposed and not applied yet: on its way to a majority, or to the engine.
+std::size_t WritePath::log_under_way() const { return deps_.core.uncommitted_bytes() + deps_.unapplied_bytes(); }
+
 // Checked before anything is evaluated: between this and propose() nothing can come in between, so that
 // an evaluated command is always appended.
 bool WritePath::may_propose(MonoTime now) const {
   return deps_.core.may_propose(now) &&
-         deps_.core.uncommitted_bytes() + deps_.options.max_entry_bytes < deps_.options.max_queued_bytes;
+         log_under_way() + deps_.options.max_entry_bytes < deps_.options.max_queued_bytes;
 }
 
 void WritePath::evaluate_queue(MonoTime now, Group& group) {

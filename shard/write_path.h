@@ -6,6 +6,7 @@
 #pragma once
 
 #include <deque>
+#include <functional>
 #include <memory>
 #include <optional>
 #include <vector>
@@ -37,6 +38,7 @@ class WritePath {
     const ReplicaOptions& options;
     Callback wake;                                    // asks for a pass
     std::move_only_function<api::NotLeader()> where;  // who leads instead
+    std::function<std::size_t()> unapplied_bytes;     // of committed entries
   };
   explicit WritePath(Deps deps) : deps_(std::move(deps)) {}
 
@@ -59,10 +61,12 @@ class WritePath {
   }
   bool leading() const { return leadership_ != nullptr; }
   std::size_t queued_bytes() const { return queued_bytes_; }
+  std::size_t remembered_requests() const { return leadership_ ? leadership_->evaluator.remembered() : 0; }
   // The node stops: nothing queued will be evaluated any more.
   void shut_down();
 
  private:
+  std::size_t log_under_way() const;
   struct Queued {
     txn::WriteRequest request;
     WriteReply reply;

@@ -6,6 +6,7 @@
 #pragma once
 
 #include <cstddef>
+#include <cstdint>
 #include <memory>
 #include <string>
 
@@ -23,6 +24,9 @@ struct RocksOptions {
   std::size_t block_cache_bytes = 64 << 20;
   // At most three write buffers of this size exist: one is written, two wait for their flush.
   std::size_t write_buffer_bytes = 64 << 20;
+  // What flushes and compactions write at most, flushes first: no bursts that a log on the same disk would have to wait
+  // for. 0: no limit.
+  std::uint64_t background_bytes_per_s = 0;
   // Files of an export or an ingest are split at about this size.
   std::size_t export_file_bytes = 32 << 20;
   rocksdb::Env* env = nullptr;  // null: the machine's; tests hand in others. Borrowed

@@ -9,6 +9,7 @@
 #include <rocksdb/env.h>
 #include <rocksdb/filter_policy.h>
 #include <rocksdb/listener.h>
+#include <rocksdb/rate_limiter.h>
 #include <rocksdb/table.h>
 
 #include "server/rocks/mvcc_prefix.h"
@@ -79,6 +80,9 @@ rocksdb::Options make_database_options(const RocksOptions& options, const std::s
   // No bursts of writeback under a log that waits for its fsync on the same disk.
   out.bytes_per_sync = 1 << 20;
   out.compaction_readahead_size = 2 << 20;
+  if (options.background_bytes_per_s > 0) {
+    out.rate_limiter.reset(rocksdb::NewGenericRateLimiter(static_cast<std::int64_t>(options.background_bytes_per_s)));
+  }
   out.listeners.push_back(make_background_priority());
   // The first two levels do not live long enough to be worth it.
   out.compression_per_level = {rocksdb::kNoCompression, rocksdb::kNoCompression, rocksdb::kLZ4Compression};

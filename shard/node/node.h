@@ -61,6 +61,7 @@ class Node {
   const DataDirectory& directory() const { return *directory_; }
   LogStats log_stats() const { return log_->stats(); }
   VersionCache::Stats version_cache() const { return replica_ ? replica_->version_cache() : VersionCache::Stats(); }
+  ReplicaMemory memory() const { return replica_ ? replica_->memory() : ReplicaMemory(); }
   api::NodeStatusResponse status() const;
 
  private:

@@ -8,6 +8,7 @@
 
 #include "server/command_line.h"
 #include "server/latency.h"
+#include "server/memory.h"
 
 namespace meridian::server {
 namespace {
@@ -47,12 +48,35 @@ TEST(ServerConfig, NamesTheMistake) {
   EXPECT_THAT(mistake("dir = \"/d\"\nraft.heartbeat_interval = \"400ms\"\n"),
               HasSubstr("raft.heartbeat_interval = 400ms must be at most half of raft.election_timeout = 500ms"));
   EXPECT_THAT(mistake("listen = \"a:1\"\n"), HasSubstr("dir is not set"));
+  EXPECT_THAT(mistake("dir = \"/d\"\n[storage]\nmemory = \"64MiB\"\n"), HasSubstr("from 128MiB to"));
+  EXPECT_THAT(mistake("dir = \"/d\"\n[storage]\nmemory = \"256MiB\"\nwrite_buffer = \"128MiB\"\n"),
+              HasSubstr("storage.memory = 256 MiB is less than its parts may take, 484 MiB: block_cache 16 MiB, "
+                        "write_buffers 384 MiB"));
   EXPECT_THAT(mistake("role = \"proxy\"\n"), HasSubstr("nodes is not set"));
   EXPECT_THAT(mistake("role = \"proxy\"\nnodes = [\"x\"]\n"), HasSubstr("nodes: \"x\" is not host:port"));
   EXPECT_THAT(mistake("role = \"chef\"\n"), HasSubstr("role = \"chef\"; there are node, proxy and local"));
   EXPECT_THAT(mistake("role = \"local\"\ndir=\"/d\"\nregions = [\"a\", \"a\"]\n"), HasSubstr("\"a\" is there twice"));
   EXPECT_THAT(mistake("role = \"local\"\ndir=\"/d\"\nnodes_per_region = 4\n"), HasSubstr("12 nodes; the limit is 9"));
   EXPECT_THAT(check_config_file("/no/such/file", "").error().message(), HasSubstr("cannot read"));
+}
+
+TEST(ServerConfig, DividesTheMemoryOfANode) {
+  StorageConfig storage;
+  LimitsConfig limits;
+  for (const std::uint64_t mib : {128, 256, 1024, 64 << 10}) {
+    storage.memory = mib << 20;
+    const Result<NodeMemory> memory = divide_memory(storage, limits);
+    ASSERT_TRUE(memory) << mib << ": " << memory.error().to_string();
+    EXPECT_LE(memory->total(), storage.memory * 3 / 4) << mib;
+    EXPECT_EQ(memory->write_buffer, storage.memory / 16);
+    EXPECT_GE(memory->queue, 2 * limits.batch);
+  }
+  storage.write_buffer = 8 << 20;
+  limits.queue = 32 << 20;
+  const Result<NodeMemory> memory = divide_memory(storage, limits);
+  ASSERT_TRUE(memory);
+  EXPECT_EQ(memory->write_buffer, storage.write_buffer);
+  EXPECT_EQ(memory->queue, limits.queue);
 }
 
 TEST(ServerConfig, LocalSpreadsNodesOverRegionsAndPorts) {

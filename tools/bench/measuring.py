@@ -113,15 +113,19 @@ def run_json(argv, timeout, environment=None):
     return result_of(start(argv, environment), timeout)
 
 
-def cluster_class():
+def cluster_module():
     """tests/process/cluster.py makes stubs when it is imported, so it is imported when it is needed."""
     sys.path.insert(0, os.path.join(ROOT, "tests/process"))
     try:
-        return importlib.import_module("cluster").Cluster
+        return importlib.import_module("cluster")
     except ImportError as error:
         raise UsageError(f"{error}: tools/setup installs what is missing; run this with /usr/bin/python3") from None
     finally:
         sys.path.pop(0)
+
+
+def cluster_class():
+    return cluster_module().Cluster
 
 
 def load_arguments(op, clients, seconds, keys, value_bytes):

@@ -1,0 +1,41 @@
+// How the memory of a node (storage.memory) is divided. Each part bounds itself, so what they take together stays below
+// the ceiling; what they leave of it is for the process itself: code, connections, the allocator's slack.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "base/result.h"
+#include "server/config.h"
+
+namespace meridian::server {
+
+struct NodeMemory {
+  std::uint64_t block_cache = 0;      // blocks, indexes and filters of tables
+  std::uint64_t write_buffer = 0;     // each of kWriteBuffers
+  std::uint64_t version_cache = 0;    // records read lately
+  std::uint64_t queue = 0;            // requests that wait, and entries that are not applied; beyond it: busy
+  std::uint64_t unflushed_log = 0;    // entries that a restart would need, when the engine is asked to flush
+  std::uint64_t lagging_log = 0;      // entries kept for followers that lag
+  std::uint64_t remembered_ids = 0;   // of requests, at a leader
+
+  static constexpr std::uint64_t kWriteBuffers = 3;
+  static constexpr std::uint64_t kBytesPerRememberedId = 160;  // with its place in two tables
+
+  std::size_t remembered_requests() const { return remembered_ids / kBytesPerRememberedId; }
+
+  struct Part {
+    std::string name;
+    std::uint64_t bytes;
+  };
+  // What each may take at most.
+  std::vector<Part> parts() const;
+  std::uint64_t total() const;
+};
+
+// Settings of 0 get their share. kInvalidArgument: together more than storage.memory; every part is named.
+Result<NodeMemory> divide_memory(const StorageConfig& storage, const LimitsConfig& limits);
+
+}  // namespace meridian::server
