@@ -131,6 +131,7 @@ class RocksEngine final : public Engine {
                   const std::string& scratch_directory) override {
     ASSIGN_OR_RETURN(const auto tables, write_replacing_tables(options_, ranges, paths, overrides, scratch_directory));
     if (!tables.empty()) {
+      RETURN_IF_ERROR(check_fit_to_ingest());
       rocksdb::IngestExternalFileOptions ingest;
       ingest.move_files = true;  // linked into the database, then removed
       ingest.write_global_seqno = false;
@@ -167,6 +168,17 @@ class RocksEngine final : public Engine {
     auto status = db_->Write(write, &rocks_batch);
     if (status.IsNoSpace() && may_block == MayBlock::kYes && resume()) status = db_->Write(write, &rocks_batch);
     return to_result(status, "write");
+  }
+
+  // After a full disk RocksDB 7.8 may be left in a state in which it writes and flushes well, says so, and aborts when it
+  // is given files (an assertion that a file's number is above 0). Nothing tells but that there ever was an error, and
+  // nothing helps but to open it again.
+  Result<> check_fit_to_ingest() const {
+    std::uint64_t errors = 0;
+    db_->GetIntProperty(rocksdb::DB::Properties::kBackgroundErrors, &errors);
+    if (errors == 0) return {};
+    return fail(ErrorCode::kFailedPrecondition,
+                "RocksDB had an error, a full disk most likely, and can take no snapshot before this node is started again");
   }
 
   Result<> flush_once() {

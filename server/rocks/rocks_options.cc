@@ -1,14 +1,9 @@
 #include "server/rocks/rocks_options.h"
 
-#include <sys/resource.h>
-#include <unistd.h>
-
 #include <memory>
-#include <utility>
 
 #include <rocksdb/env.h>
 #include <rocksdb/filter_policy.h>
-#include <rocksdb/listener.h>
 #include <rocksdb/rate_limiter.h>
 #include <rocksdb/table.h>
 
@@ -19,23 +14,6 @@ namespace meridian {
 namespace {
 
 constexpr int kLevel0Files = 8;
-constexpr int kBackgroundNice = 10;
-
-// Flushes and compactions stand back for the loop, which somebody waits for. They must not starve either, or writes
-// will stall for them: an eighth or so of a processor that both want is theirs.
-class BackgroundPriority final : public rocksdb::EventListener {
- public:
-  void OnFlushBegin(rocksdb::DB*, const rocksdb::FlushJobInfo&) override { stand_back(); }
-  void OnCompactionBegin(rocksdb::DB*, const rocksdb::CompactionJobInfo&) override { stand_back(); }
-
- private:
-  static void stand_back() {
-    thread_local bool done = false;
-    if (!std::exchange(done, true)) setpriority(PRIO_PROCESS, static_cast<id_t>(gettid()), kBackgroundNice);
-  }
-};
-
-std::shared_ptr<rocksdb::EventListener> make_background_priority() { return std::make_shared<BackgroundPriority>(); }
 
 rocksdb::BlockBasedTableOptions make_table_options() {
   rocksdb::BlockBasedTableOptions table;
@@ -83,7 +61,6 @@ rocksdb::Options make_database_options(const RocksOptions& options, const std::s
   if (options.background_bytes_per_s > 0) {
     out.rate_limiter.reset(rocksdb::NewGenericRateLimiter(static_cast<std::int64_t>(options.background_bytes_per_s)));
   }
-  out.listeners.push_back(make_background_priority());
   // The first two levels do not live long enough to be worth it.
   out.compression_per_level = {rocksdb::kNoCompression, rocksdb::kNoCompression, rocksdb::kLZ4Compression};
   // Deleting files is left to the background.

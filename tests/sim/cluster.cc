@@ -25,6 +25,8 @@ constexpr std::int64_t kFormUs = 300'000'000;  // messages are lost already
 // Everything but what each replica keeps for itself (txn::KeyKind::kLocal).
 const KeyRange kReplicatedKeys{std::string(1, '\x02'), {}};
 
+constexpr std::int64_t kSupervisorUs = 500'000;
+
 NodeOptions node_options(const RunOptions& run, const std::string& region, int index) {
   NodeOptions options;
   options.region = region;
@@ -164,7 +166,14 @@ void SimCluster::start_node(int i) {
     // Without room for its identity and its first data it must not start, and is started again when there is some.
     const bool began = !*starting && machine.node != nullptr && machine.node->replica() != nullptr;
     const bool no_room = !began && machine.full && error.code() == ErrorCode::kDiskFull;
-    if (!machine.may_die && !no_room && died_.empty()) died_ = fmt::format("node {} stopped: {}", i, error.to_string());
+    // After its disk had been full RocksDB may have to be opened again; whoever supervises a node starts it.
+    const bool starts_again = began && error.code() == ErrorCode::kFailedPrecondition;
+    if (starts_again) {
+      world_.at(world_.now() + kSupervisorUs, EventKind::kFault, nullptr, [this, i] {
+        if (halted(i)) start_node(i);
+      });
+    }
+    if (!machine.may_die && !no_room && !starts_again && died_.empty()) died_ = fmt::format("node {} stopped: {}", i, error.to_string());
     world_.at(world_.now(), EventKind::kFault, nullptr, [this, i] { crash_node(i, false); });
   };
   Result<std::unique_ptr<DataDirectory>> directory = DataDirectory::open(m.fs, "/data");
