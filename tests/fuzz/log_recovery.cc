@@ -114,7 +114,7 @@ FUZZ_TARGET(bytes) {
     auto opened = open_segmented_log(runtime, fs, kDirectory, options);
     CHECK(opened.has_value());
     const auto repaired = scan_log(fs, kDirectory);
-    CHECK(repaired && !repaired->torn && same(*found, *repaired));
+    CHECK(repaired && !repaired->tail && same(*found, *repaired));
     if (found->shards.contains(kShard)) return;
     LogUpdate update{
         .shard = kShard, .replica = ReplicaId(9), .hard_state = raft::HardState{Term(3), ReplicaId(9), {}}};
