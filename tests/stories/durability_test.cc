@@ -2,7 +2,7 @@
 #include <fmt/format.h>
 #include <gmock/gmock.h>
 
-#include "shard/log/format.h"
+#include "shard/log/recovery.h"
 #include "tests/sim/sim_file.h"
 #include "tests/stories/bed.h"
 
@@ -148,8 +148,9 @@ TEST(Durability, ACorruptedMinorityReplicaCannotLeadAndErase) {
   bed.cluster.crash_node(damaged, false);
   bed.cluster.crash_node(witness, false);
   SimFileSystem& files = bed.cluster.files(damaged);
-  const std::string segment = "/data/log/" + log_format::segment_name(1);
-  files.flip_bit(segment, files.file_size(segment) / 2, 3);
+  const Result<LogRecovery> log = scan_log(files, "/data/log");
+  ASSERT_TRUE(log) << log.error().to_string();
+  files.flip_bit(log->segments.front().path, log->segments.front().marked_bytes / 2, 3);
   bed.cluster.start_node(damaged);
   bed.cluster.start_node(behind);
   bed.world.run_for(20'000'000);
