@@ -25,6 +25,8 @@ struct Call {
   std::string trace;  // W3C traceparent, or empty
   // Where every proxy is busy the call ends, instead of waiting.
   bool fail_when_busy = false;
+  // Throttle::refuses_early() has let it pass.
+  bool passed_throttle = false;
 };
 
 template <class Response>
@@ -47,6 +49,7 @@ class PendingCall {
   MonoTime deadline;
   std::string trace;
   bool fail_when_busy = false;
+  bool passed_throttle = false;
 
   std::optional<v1::RequestId> id;
   bool own_id = true;      // made here, so that another may be made while nothing was received
@@ -76,6 +79,7 @@ class TypedCall final : public PendingCall {
     deadline = call.deadline;
     trace = std::move(call.trace);
     fail_when_busy = call.fail_when_busy;
+    passed_throttle = call.passed_throttle;
     if (call.id) {
       id = std::move(call.id);
       own_id = false;

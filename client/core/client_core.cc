@@ -22,7 +22,8 @@ ClientCore::ClientCore(Deps deps)
     : runtime_(deps.runtime),
       transport_(deps.transport),
       options_(deps.options),
-      proxies_(std::move(deps.proxies), deps.options.proxies) {}
+      proxies_(std::move(deps.proxies), deps.options.proxies),
+      throttle_(std::move(deps.throttle)) {}
 
 ClientCore::~ClientCore() = default;
 
@@ -48,12 +49,7 @@ CallId ClientCore::start(std::unique_ptr<PendingCall> call) {
                                                       calls_.size(), options_.max_in_flight))
                       .with_retry_after(kRetryAfterMs));
   }
-  if (throttled(*call, now)) {
-    return refuse(std::move(call), Error(ErrorCode::kBusy, fmt::format("the proxies refuse too many calls as busy; {:.0f} % "
-                                                                       "are not sent to them, and this one was not",
-                                                                       100 * throttle_.share()))
-                                       .with_retry_after(throttle_.retry_after_ms()));
-  }
+  if (throttled(*call, now)) return refuse(std::move(call), throttle_->refusal());
   if (options_.inject_faults > 0 && inject_fault(*call)) {
     Error error = std::move(*call->injected);
     return refuse(std::move(call), std::move(error));
@@ -73,8 +69,8 @@ CallId ClientCore::refuse(std::unique_ptr<PendingCall> call, Error error) {
 // Draws only where it may refuse, so that others see no difference.
 bool ClientCore::throttled(const PendingCall& call, MonoTime now) {
   constexpr std::uint64_t kScale = 1 << 20;
-  if (!call.fail_when_busy || throttle_.share() == 0) return false;
-  return throttle_.refuses(now, static_cast<double>(runtime_.random_below(kScale)) / kScale);
+  if (!call.fail_when_busy || call.passed_throttle || throttle_->share() == 0) return false;
+  return throttle_->refuses(now, static_cast<double>(runtime_.random_below(kScale)) / kScale);
 }
 
 // True: the call ends with call.injected and is not made at all.
@@ -145,7 +141,7 @@ void ClientCore::on_answer(CallId id, int attempt, ProxySet::Index proxy, MonoTi
             .with_cause(std::move(cluster_time).error()));
   }
   clock_.learn(*cluster_time, sent, runtime_.now());
-  if (call->fail_when_busy) throttle_.accepted(runtime_.now());
+  if (call->fail_when_busy) throttle_->accepted(runtime_.now());
   if (call->injected) return finish(id, std::move(*call->injected));
   finish(id);
 }
@@ -208,7 +204,7 @@ void ClientCore::on_attempt_failed(CallId id, ProxySet::Index proxy, Error error
   }
   if (error.code() == ErrorCode::kBusy && call.fail_when_busy) {
     if (!proxies_.has_healthy_untried(call.tried)) {
-      throttle_.refused(runtime_.now(), error.retry_after_ms());
+      throttle_->refused(runtime_.now(), error.retry_after_ms());
       return finish(id, conclusion(call, std::move(error), false));
     }
     call.last_error = std::move(error);

@@ -68,6 +68,7 @@ class ClientCore {
     Transport& transport;
     std::vector<Address> proxies;  // at least one
     Options options;
+    std::shared_ptr<Throttle> throttle = std::make_shared<Throttle>();
   };
   explicit ClientCore(Deps deps);
   // Calls under way are dropped, their callbacks not called: shut_down() first where someone waits. Not
@@ -164,7 +165,7 @@ class ClientCore {
   Transport& transport_;
   const Options options_;
   ProxySet proxies_;
-  Throttle throttle_;
+  const std::shared_ptr<Throttle> throttle_;
   RequestClock clock_;
   std::uint64_t client_number_ = 0;
   CallId last_id_ = 0;

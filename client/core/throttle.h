@@ -5,11 +5,13 @@
 // After "Handling Overload" in Google's SRE book: of the calls that ended lately, `accepted` were not refused; as many
 // as kAsked times that are still sent, so that it is noticed at once when the proxies can do more.
 //
-// Pure; on the loop.
+// Pure; on the loop, but for refuses_early().
 #pragma once
 
+#include <atomic>
 #include <cstdint>
 
+#include "base/result.h"
 #include "base/types.h"
 
 namespace meridian::client {
@@ -18,22 +20,29 @@ class Throttle {
  public:
   // Of one call. draw: uniform in [0, 1). True: refuse it; that counts as its end.
   bool refuses(MonoTime now, double draw);
+  // The same on any thread, before the loop is asked: by the share of a moment ago.
+  bool refuses_early(MonoTime now, double draw);
   // A proxy has answered one. retry_after_ms: of a refusal.
   void accepted(MonoTime now);
   void refused(MonoTime now, std::uint32_t retry_after_ms);
 
   // The share of calls that are refused here, in [0, 1).
   double share() const;
-  // What the proxies last asked for.
-  std::uint32_t retry_after_ms() const { return retry_after_ms_; }
+  // What a caller is told who was refused here: kBusy, with the wait that proxies last asked for. Any thread.
+  Error refusal() const;
 
  private:
   void forget(MonoTime now);
+  void publish(MonoTime now);
 
   // Of late: each counts for e^(-age / kMemory).
   double ended_ = 0, accepted_ = 0;
   MonoTime forgot_at_;
-  std::uint32_t retry_after_ms_ = 0;
+
+  std::atomic<std::uint32_t> retry_after_ms_ = 0;
+  std::atomic<double> published_share_ = 0;
+  std::atomic<std::int64_t> published_at_us_ = 0;
+  std::atomic<std::uint64_t> early_ = 0;  // refused so and not counted yet
 };
 
 }  // namespace meridian::client

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cstdio>
 #include <cstdlib>
+#include <random>
 #include <thread>
 
 namespace meridian::sdk::detail {
@@ -29,10 +30,10 @@ Connection::Connection(const ConnectOptions& options)
   core.default_timeout = default_timeout_;
   core.max_in_flight = options.max_in_flight();
   core.inject_faults = options.inject_faults();
-  loop_->runtime.post([loop = loop_.get(), proxies = options.proxies(), core] {
+  loop_->runtime.post([loop = loop_.get(), proxies = options.proxies(), core, throttle = throttle_] {
     t_on_client_thread = true;
     loop->transport.emplace(loop->runtime, GrpcTransportOptions{.reactor = loop->reactor});
-    loop->core.emplace(client::ClientCore::Deps{loop->runtime, *loop->transport, proxies, core});
+    loop->core.emplace(client::ClientCore::Deps{loop->runtime, *loop->transport, proxies, core, throttle});
   });
   loop_->runtime.start_thread();
 }
@@ -58,6 +59,11 @@ Connection::~Connection() {
   }).detach();
 }
 
+double Connection::draw() {
+  thread_local std::minstd_rand generator(std::random_device{}());
+  return std::uniform_real_distribution<double>()(generator);
+}
+
 client::Call Connection::call_of(const CallOptions& options) const {
   client::Call call;
   const std::chrono::milliseconds timeout =
@@ -65,6 +71,7 @@ client::Call Connection::call_of(const CallOptions& options) const {
                  std::chrono::milliseconds(std::chrono::hours(24 * 365)));
   call.deadline = loop_->runtime.now() + timeout;
   call.fail_when_busy = options.fail_when_busy();
+  call.passed_throttle = true;  // start() has asked
   if (options.request_id()) call.id = to_proto(*options.request_id());
   return call;
 }

@@ -77,6 +77,9 @@ class Connection {
 
   template <class Public, class Response, class Translate, class Start>
   Future<Public> start(const CallOptions& options, bool is_read, Translate translate, Start start) {
+    if (options.fail_when_busy() && throttle_->refuses_early(loop_->runtime.now(), draw())) {
+      return ready<Public>(to_public(throttle_->refusal(), is_read));
+    }
     auto state = std::make_shared<FutureState<Public>>();
     loop_->runtime.post([loop = loop_.get(), weak = std::weak_ptr(loop_), start = std::move(start), is_read,
                          call = call_of(options), token = options.cancellation().state(),
@@ -110,6 +113,10 @@ class Connection {
 
   client::Call call_of(const CallOptions& options) const;
 
+  // Uniform in [0, 1).
+  static double draw();
+
+  const std::shared_ptr<client::Throttle> throttle_ = std::make_shared<client::Throttle>();
   std::shared_ptr<Loop> loop_;
   const std::chrono::milliseconds default_timeout_;
 };

@@ -45,7 +45,21 @@ TEST(Throttle, SendsLittleMoreThanIsTaken) {
   EXPECT_GT(load.accepted, 99'000);   // nearly all that the proxies can do is done
   EXPECT_LT(load.sent, 135'000);      // of 200,000 offered
   EXPECT_NEAR(load.throttle.share(), 0.375, 0.05);
-  EXPECT_EQ(load.throttle.retry_after_ms(), 7u);
+  EXPECT_EQ(load.throttle.refusal().code(), ErrorCode::kBusy);
+  EXPECT_EQ(load.throttle.refusal().retry_after_ms(), 7u);
+}
+
+TEST(Throttle, RefusesEarlyByTheShareOfAMomentAgo) {
+  Overload load;
+  EXPECT_FALSE(load.throttle.refuses_early(load.now, 0));
+  load.run(5'000, 40, 20);
+  const double share = load.throttle.share();
+  EXPECT_TRUE(load.throttle.refuses_early(load.now, share - 0.05));
+  EXPECT_FALSE(load.throttle.refuses_early(load.now, share + 0.05));
+  for (int i = 0; i < 1'000; ++i) load.throttle.refuses_early(load.now, 0);
+  load.throttle.refused(load.now, 7);  // counts them
+  EXPECT_GT(load.throttle.share(), share);
+  EXPECT_FALSE(load.throttle.refuses_early(load.now + Duration(300'000), 0));
 }
 
 TEST(Throttle, FollowsProxiesThatCanDoMoreAgain) {
