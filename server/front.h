@@ -92,7 +92,7 @@ class Front {
   Address listen_;
   Address address_;
   Metrics metrics_;
-  const std::shared_ptr<GrpcReactor> reactor_ = std::make_shared<GrpcReactor>();
+  const std::shared_ptr<GrpcReactor> reactor_ = std::make_shared<GrpcReactor>(GrpcReactor::Use::kServesToo);
   EventLoop runtime_;
   std::unique_ptr<GrpcTransport> transport_;
   std::unique_ptr<LocalTransport> local_;  // over transport_

@@ -4,7 +4,23 @@
 
 #include <fmt/format.h>
 
+#include "base/config.h"
+
 namespace meridian::server {
+
+namespace {
+
+// A request of the largest size, and an entry, fit beside others.
+std::uint64_t least_queue(const LimitsConfig& limits) { return std::max<std::uint64_t>(2 * limits.batch, 2 << 20); }
+
+Result<> check_least(std::string_view name, std::uint64_t configured, std::uint64_t least) {
+  if (configured == 0 || configured >= least) return {};
+  return fail(ErrorCode::kInvalidArgument,
+              fmt::format("{} = {}: at least {}, or 0 for a share of storage.memory", name, format_bytes(configured),
+                          format_bytes(least)));
+}
+
+}  // namespace
 
 std::vector<NodeMemory::Part> NodeMemory::parts() const {
   return {{"block_cache", block_cache},
@@ -23,24 +39,26 @@ std::uint64_t NodeMemory::total() const {
 }
 
 Result<NodeMemory> divide_memory(const StorageConfig& storage, const LimitsConfig& limits) {
+  RETURN_IF_ERROR(check_least("storage.block_cache", storage.block_cache, 1 << 20));
+  RETURN_IF_ERROR(check_least("storage.write_buffer", storage.write_buffer, 1 << 20));
+  RETURN_IF_ERROR(check_least("limits.queue", limits.queue, least_queue(limits)));
   const std::uint64_t share = storage.memory / 16;
   const auto or_share = [share](std::uint64_t configured) { return configured != 0 ? configured : share; };
   const NodeMemory memory{.block_cache = or_share(storage.block_cache),
                           .write_buffer = or_share(storage.write_buffer),
                           .version_cache = or_share(storage.version_cache),
-                          // Never too small for one request of the largest size beside others.
-                          .queue = limits.queue != 0 ? limits.queue : std::max(share, 2 * limits.batch),
+                          .queue = limits.queue != 0 ? limits.queue : std::max(share, least_queue(limits)),
                           .unflushed_log = share,
                           .lagging_log = share / 4,
                           .remembered_ids = std::min(share, NodeMemory::kBytesPerRememberedId << 20)};
   if (memory.total() <= storage.memory) return memory;
   std::string parts;
   for (const NodeMemory::Part& part : memory.parts()) {
-    parts += fmt::format("{}{} {} MiB", parts.empty() ? "" : ", ", part.name, part.bytes >> 20);
+    parts += fmt::format("{}{} {}", parts.empty() ? "" : ", ", part.name, format_bytes(part.bytes));
   }
   return fail(ErrorCode::kInvalidArgument,
-              fmt::format("storage.memory = {} MiB is less than its parts may take, {} MiB: {}", storage.memory >> 20,
-                          memory.total() >> 20, parts));
+              fmt::format("storage.memory = {} is less than its parts may take, {}: {}", format_bytes(storage.memory),
+                          format_bytes(memory.total()), parts));
 }
 
 }  // namespace meridian::server

@@ -35,7 +35,8 @@ struct NodeMemory {
   std::uint64_t total() const;
 };
 
-// Settings of 0 get their share. kInvalidArgument: together more than storage.memory; every part is named.
+// Settings of 0 get their share. kInvalidArgument: one is too small, or together they are more than storage.memory;
+// every part is named.
 Result<NodeMemory> divide_memory(const StorageConfig& storage, const LimitsConfig& limits);
 
 }  // namespace meridian::server

@@ -67,12 +67,9 @@ void ClientStream::on_read(bool ok) {
   const std::size_t bytes = batch->bytes.size();
   deps_.gate->post([self = shared_from_this(), bytes, batch = std::move(batch)] {
     self->deps_.listener->on_batch(*self, *batch);
-    Runtime& runtime = self->deps_.runtime;
-    after_this_pass(runtime, [&runtime, self, bytes] {
-      self->intake_.resume(runtime.now(), bytes, 0, [&] { self->read(); });
-    });
+    after_this_pass(self->deps_.runtime, [self, bytes] { self->intake_.resume(bytes, 0, [&] { self->read(); }); });
   });
-  if (intake_.read_on(deps_.runtime.now(), bytes, 0)) read();
+  if (intake_.read_on(bytes, 0)) read();
 }
 
 void ClientStream::on_written(bool ok) {

@@ -40,7 +40,7 @@ Result<std::unique_ptr<GrpcServer>> GrpcServer::start(GrpcServerOptions options)
   options.services.push_back(result->health_);
   std::unique_ptr<grpc::ServerBuilder> made = options.reactor ? options.reactor->take_server_builder() : nullptr;
   if (!made) {
-    options.reactor = std::make_shared<GrpcReactor>();
+    options.reactor = std::make_shared<GrpcReactor>(GrpcReactor::Use::kServesToo);
     made = options.reactor->take_server_builder();
   }
   grpc::ServerBuilder& builder = *made;
@@ -58,7 +58,7 @@ Result<std::unique_ptr<GrpcServer>> GrpcServer::start(GrpcServerOptions options)
   }
   const std::size_t colon = options.listen.rfind(':');
   result->address_ = fmt::format("{}:{}", options.listen.substr(0, colon), port);
-  grpc::ServerCompletionQueue* queue = options.reactor->queue();
+  grpc::ServerCompletionQueue* queue = options.reactor->server_queue();
   if (options.link) options.link->serve(queue);
   for (const auto& service : options.services) service->serve(queue);
   result->options_ = std::move(options);
@@ -71,6 +71,10 @@ void GrpcServer::set_serving(bool serving) { health_->set_serving(serving); }
 
 void GrpcServer::shutdown(Duration grace) {
   if (!server_) return;
+  options_.reactor->serve_during([this, grace] { shutdown_now(grace); });
+}
+
+void GrpcServer::shutdown_now(Duration grace) {
   const auto deadline = std::chrono::system_clock::now() + grace;
   if (options_.link) {
     options_.link->drain(grace);

@@ -48,11 +48,12 @@ class GrpcServer {
   // What the health service answers; true from the start.
   void set_serving(bool serving);
   // Stops accepting calls, gives those in flight so long to be answered, then breaks them. Blocks; answers need
-  // their loops to run, so it is not for a loop's thread. Idempotent.
+  // their loops to run, so with a grace it is not for a loop's thread. Idempotent.
   void shutdown(Duration grace);
 
  private:
   GrpcServer() = default;
+  void shutdown_now(Duration grace);
 
   GrpcServerOptions options_;
   Address address_;

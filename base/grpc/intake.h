@@ -9,6 +9,7 @@
 // instead of this process's memory.
 #pragma once
 
+#include <chrono>
 #include <cstddef>
 #include <memory>
 #include <mutex>
@@ -48,7 +49,8 @@ class Intake {
 
   // After a read of so many bytes, with others of the same stream waiting elsewhere (its unwritten answers).
   // True: read on. False: a later resume() will say when.
-  bool read_on(MonoTime now, std::size_t bytes, std::size_t elsewhere) {
+  bool read_on(std::size_t bytes, std::size_t elsewhere) {
+    const Clock::time_point now = Clock::now();
     std::lock_guard lock(mutex_);
     unhandled_ += bytes;
     if (now - reading_since_ < kThereAlready) {
@@ -63,11 +65,11 @@ class Intake {
   // Starts the next read if it was paused and need not be any more. Inside the lock: after close() there is no read
   // under way that its caller does not know of.
   template <class Read>
-  void resume(MonoTime now, std::size_t handled, std::size_t elsewhere, Read read) {
+  void resume(std::size_t handled, std::size_t elsewhere, Read read) {
     std::lock_guard lock(mutex_);
     unhandled_ -= handled;
     if (!may_read(elsewhere) || !std::exchange(paused_, false)) return;
-    reading_since_ = now;
+    reading_since_ = Clock::now();
     read();
   }
   // Never pauses again. True: it was paused.
@@ -78,8 +80,10 @@ class Intake {
   }
 
  private:
+  // Not the runtime's, which a stream may outlive.
+  using Clock = std::chrono::steady_clock;
   // Shorter than any peer takes to answer what has just left.
-  static constexpr Duration kThereAlready{50};
+  static constexpr std::chrono::microseconds kThereAlready{50};
   static constexpr int kEagerReads = 64;
 
   bool may_read(std::size_t elsewhere) const {
@@ -90,7 +94,7 @@ class Intake {
   std::mutex mutex_;
   std::size_t unhandled_ = 0;
   int eager_ = 0;  // so many more batches are read as they come
-  MonoTime reading_since_;
+  Clock::time_point reading_since_;
   bool paused_ = false;
   bool closed_ = false;
 };

@@ -126,8 +126,17 @@ class GrpcReactor::Impl {
   std::thread thread_;           // last: it uses the rest
 };
 
-GrpcReactor::GrpcReactor()
-    : builder_(make_builder()), queue_(builder_->AddCompletionQueue()), impl_(std::make_unique<Impl>(*queue_)) {}
+GrpcReactor::GrpcReactor(Use use) {
+  if (use == Use::kServesToo) {
+    builder_ = make_builder();
+    std::unique_ptr<grpc::ServerCompletionQueue> queue = builder_->AddCompletionQueue();
+    server_queue_ = queue.get();
+    queue_ = std::move(queue);
+  } else {
+    queue_ = std::make_unique<grpc::CompletionQueue>();
+  }
+  impl_ = std::make_unique<Impl>(*queue_);
+}
 GrpcReactor::~GrpcReactor() = default;
 
 void GrpcReactor::attach() { impl_->attach(); }

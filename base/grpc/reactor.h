@@ -13,6 +13,7 @@
 #include "base/reactor.h"
 
 namespace grpc {
+class CompletionQueue;
 class ServerBuilder;
 class ServerCompletionQueue;
 }  // namespace grpc
@@ -21,7 +22,10 @@ namespace meridian {
 
 class GrpcReactor final : public Reactor {
  public:
-  GrpcReactor();
+  // kServesToo: a server is to share the queue. Only there gRPC's reflection is switched on, which is for every server
+  // of the process: a user's of the SDK are none of our business.
+  enum class Use { kCalls, kServesToo };
+  explicit GrpcReactor(Use use = Use::kCalls);
   // Waits for what is outstanding on the queue. Nothing may be started on it any more, and no loop be attached.
   ~GrpcReactor() override;
 
@@ -30,16 +34,19 @@ class GrpcReactor final : public Reactor {
   void wait(Duration at_most) override;
   void wake() override;
 
-  grpc::ServerCompletionQueue* queue() { return queue_.get(); }
-  // What a server is built with that is to be served by this queue. Null from the second time on.
+  grpc::CompletionQueue* queue() { return queue_.get(); }
+  // What a server is built with that is to be served by this queue. Null without kServesToo, and from the second time on.
   std::unique_ptr<grpc::ServerBuilder> take_server_builder();
+  // The same queue, for that server.
+  grpc::ServerCompletionQueue* server_queue() { return server_queue_; }
   // Calls `blocking`, which waits for completions, and has them served meanwhile, whatever thread this is.
   void serve_during(const std::function<void()>& blocking);
 
  private:
   class Impl;
   std::unique_ptr<grpc::ServerBuilder> builder_;
-  std::unique_ptr<grpc::ServerCompletionQueue> queue_;
+  grpc::ServerCompletionQueue* server_queue_ = nullptr;
+  std::unique_ptr<grpc::CompletionQueue> queue_;
   std::unique_ptr<Impl> impl_;
 };
 

@@ -79,20 +79,19 @@ void ServerStream::on_read(bool ok) {
   const std::size_t bytes = batch->bytes.size();
   const bool posted = dispatcher_->gate->post([self = shared_from_this(), bytes, batch = std::move(batch)] {
     self->dispatch(*batch);
-    Runtime& runtime = self->dispatcher_->runtime;
-    after_this_pass(runtime, [&runtime, self, bytes] {
-      self->intake_.resume(runtime.now(), bytes, self->outbox_.waiting_bytes(), [&] { self->read(); });
+    after_this_pass(self->dispatcher_->runtime, [self, bytes] {
+      self->intake_.resume(bytes, self->outbox_.waiting_bytes(), [&] { self->read(); });
     });
   });
   if (!posted) return end_now(Ending::kDraining);
-  if (intake_.read_on(dispatcher_->runtime.now(), bytes, outbox_.waiting_bytes())) read();
+  if (intake_.read_on(bytes, outbox_.waiting_bytes())) read();
 }
 
 void ServerStream::on_written(bool ok) {
   if (ok || reads_over_) {
     if (!ok) outbox_.end_now();
     act(outbox_.written(outgoing_.mutable_frames()));
-    if (!reads_over_) intake_.resume(dispatcher_->runtime.now(), 0, outbox_.waiting_bytes(), [this] { read(); });
+    if (!reads_over_) intake_.resume(0, outbox_.waiting_bytes(), [this] { read(); });
     return;
   }
   write_failed_ = true;

@@ -177,7 +177,7 @@ class RocksEngine final : public Engine {
     std::uint64_t errors = 0;
     db_->GetIntProperty(rocksdb::DB::Properties::kBackgroundErrors, &errors);
     if (errors == 0) return {};
-    return fail(ErrorCode::kFailedPrecondition,
+    return fail(ErrorCode::kUnavailable,
                 "RocksDB had an error, a full disk most likely, and can take no snapshot before this node is started again");
   }
 

@@ -36,7 +36,7 @@ struct RocksOptions {
 //
 // A full disk: writes and flushes answer kDiskFull until a flush or a write with MayBlock::kYes finds that there is
 // space again.
-// kFailedPrecondition, of ingest() after the disk had been full: the process has to be started again for that.
+// kUnavailable, of ingest() after the disk had been full: the process has to be started again for that.
 // kIo, kCorruption: the engine can't be trusted any more, and the process has to stop.
 Result<std::unique_ptr<Engine>> open_rocks_engine(const RocksOptions& options);
 

@@ -67,7 +67,8 @@ class EchoLoad {
 };
 
 Result<Figures> measure(const LimitOptions& options) {
-  const auto server_reactor = std::make_shared<GrpcReactor>(), client_reactor = std::make_shared<GrpcReactor>();
+  const auto server_reactor = std::make_shared<GrpcReactor>(GrpcReactor::Use::kServesToo);
+  const auto client_reactor = std::make_shared<GrpcReactor>();
   EventLoop server_loop({.name = "server", .reactor = server_reactor});
   EventLoop client_loop({.name = "client", .reactor = client_reactor});
   GrpcTransport server(server_loop, {.reactor = server_reactor}), client(client_loop, {.reactor = client_reactor});

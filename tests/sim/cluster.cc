@@ -76,6 +76,7 @@ struct SimCluster::NodeMachine {
   bool may_die = false;
   bool halted = false;
   bool full = false;
+  bool was_full = false;  // ever
 
   std::unique_ptr<SimRuntime> runtime;
   std::unique_ptr<SimTransport> transport;
@@ -167,7 +168,7 @@ void SimCluster::start_node(int i) {
     const bool began = !*starting && machine.node != nullptr && machine.node->replica() != nullptr;
     const bool no_room = !began && machine.full && error.code() == ErrorCode::kDiskFull;
     // After its disk had been full RocksDB may have to be opened again; whoever supervises a node starts it.
-    const bool starts_again = began && error.code() == ErrorCode::kFailedPrecondition;
+    const bool starts_again = began && machine.was_full && error.code() == ErrorCode::kUnavailable;
     if (starts_again) {
       world_.at(world_.now() + kSupervisorUs, EventKind::kFault, nullptr, [this, i] {
         if (halted(i)) start_node(i);
@@ -477,6 +478,7 @@ void SimCluster::fill_disk(int i, bool full) {
   m.fs.set_capacity(full ? std::optional(m.fs.used_bytes() + m.rng.below(kRoomBytes)) : std::nullopt);
   m.store->set_disk_full(full);
   m.full = full;
+  m.was_full |= full;
   draw(i, "full disk", full);
 }
 

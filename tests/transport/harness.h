@@ -121,7 +121,7 @@ class End {
     transport_->handle(kBig, [](IncomingCall call) { call.respond(std::string(std::stoul(call.payload), 'x')); });
   }
 
-  const std::shared_ptr<GrpcReactor> reactor_ = std::make_shared<GrpcReactor>();
+  const std::shared_ptr<GrpcReactor> reactor_ = std::make_shared<GrpcReactor>(GrpcReactor::Use::kServesToo);
   EventLoop runtime_;
   std::unique_ptr<GrpcTransport> transport_;
   std::unique_ptr<GrpcServer> server_;
