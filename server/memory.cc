@@ -22,6 +22,16 @@ Result<> check_least(std::string_view name, std::uint64_t configured, std::uint6
 
 }  // namespace
 
+NodeMemory NodeMemory::staggered(double lot) const {
+  const auto less = [part = 1 - lot / 4](std::uint64_t bytes) {
+    return static_cast<std::uint64_t>(static_cast<double>(bytes) * part);
+  };
+  NodeMemory memory = *this;
+  memory.write_buffer = less(write_buffer);
+  memory.unflushed_log = less(unflushed_log);
+  return memory;
+}
+
 std::vector<NodeMemory::Part> NodeMemory::parts() const {
   return {{"block_cache", block_cache},
           {"write_buffers", kWriteBuffers * write_buffer},

@@ -1,5 +1,6 @@
 // One node: directory, engine and Node between the loop and the sockets.
 
+#include <random>
 #include <tuple>
 #include <utility>
 
@@ -116,7 +117,9 @@ class NodeInProcess final : public Part {
   ~NodeInProcess() override { stop(Duration(0)); }
 
   Result<> start() {
-    ASSIGN_OR_RETURN(const NodeMemory memory, divide_memory(config_.storage, config_.limits));
+    ASSIGN_OR_RETURN(const NodeMemory most, divide_memory(config_.storage, config_.limits));
+    std::random_device device;
+    const NodeMemory memory = most.staggered(std::uniform_real_distribution<>()(device));
     metrics_.set_memory(config_.storage.memory);
     ASSIGN_OR_RETURN(std::unique_ptr<DataDirectory> directory, DataDirectory::open(fs_, config_.dir));
     RocksOptions rocks;

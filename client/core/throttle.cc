@@ -3,13 +3,15 @@
 #include <algorithm>
 #include <cmath>
 
-#include <fmt/format.h>
-
 namespace meridian::client {
 
 namespace {
 
-constexpr double kAsked = 1.25;
+// What proxies refuse costs them, and this process, a good part of what an accepted call does.
+constexpr double kAsked = 1.1;
+// While they refuse less than kFew of what is sent, they may be able to do much more.
+constexpr double kAskedOfWilling = 1.5;
+constexpr double kFew = 0.02;
 constexpr double kMemorySeconds = 1;
 constexpr double kGrainSeconds = 0.05;  // of forgetting
 // So few refusals are no overload.
@@ -19,7 +21,10 @@ constexpr std::int64_t kPublishedForUs = 200'000;
 
 }  // namespace
 
-double Throttle::share() const { return std::max(0.0, (ended_ - kAsked * accepted_ - kSurplus) / (ended_ + 1)); }
+double Throttle::share() const {
+  const double asked = refused_ < kFew * (accepted_ + refused_) ? kAskedOfWilling : kAsked;
+  return std::max(0.0, (ended_ - asked * accepted_ - kSurplus) / (ended_ + 1));
+}
 
 bool Throttle::refuses(MonoTime now, double draw) {
   forget(now);
@@ -36,9 +41,8 @@ bool Throttle::refuses_early(MonoTime now, double draw) {
 }
 
 Error Throttle::refusal() const {
-  return Error(ErrorCode::kBusy,
-               fmt::format("the proxies refuse too many calls as busy: {:.0f} % are not sent to them, and this one was not",
-                           100 * published_share_.load(std::memory_order_relaxed)))
+  // Not formatted: under overload this is what happens most.
+  return Error(ErrorCode::kBusy, "the proxies refuse calls as busy, so part of them are not sent; this one was not")
       .with_retry_after(retry_after_ms_.load(std::memory_order_relaxed));
 }
 
@@ -52,6 +56,7 @@ void Throttle::accepted(MonoTime now) {
 void Throttle::refused(MonoTime now, std::uint32_t retry_after_ms) {
   forget(now);
   ++ended_;
+  ++refused_;
   retry_after_ms_ = retry_after_ms;
   publish(now);
 }
@@ -68,6 +73,7 @@ void Throttle::forget(MonoTime now) {
   const double kept = std::exp(-seconds / kMemorySeconds);
   ended_ *= kept;
   accepted_ *= kept;
+  refused_ *= kept;
   forgot_at_ = now;
 }
 

@@ -2,8 +2,9 @@
 // the network and the proxy, and this process, what the accepted calls need. Only calls of callers who would rather
 // have kBusy than wait take part (Call::fail_when_busy).
 //
-// After "Handling Overload" in Google's SRE book: of the calls that ended lately, `accepted` were not refused; as many
-// as kAsked times that are still sent, so that it is noticed at once when the proxies can do more.
+// After "Handling Overload" in Google's SRE book: of the calls that ended lately, `accepted` were not refused; a tenth more
+// than that is still sent. When proxies refuse hardly any of what is sent, half as much more is, so that the pace follows
+// within a second or two when they can do more.
 //
 // Pure; on the loop, but for refuses_early().
 #pragma once
@@ -36,7 +37,7 @@ class Throttle {
   void publish(MonoTime now);
 
   // Of late: each counts for e^(-age / kMemory).
-  double ended_ = 0, accepted_ = 0;
+  double ended_ = 0, accepted_ = 0, refused_ = 0;  // refused: by proxies
   MonoTime forgot_at_;
 
   std::atomic<std::uint32_t> retry_after_ms_ = 0;

@@ -11,6 +11,7 @@
 #include "base/fault.h"
 #include "base/keys.h"
 #include "server/rocks/counting_cache.h"
+#include "server/rocks/gradual_removal.h"
 #include "server/rocks/rocks_iterator.h"
 #include "server/rocks/rocks_options.h"
 #include "server/rocks/rocks_status.h"
@@ -213,13 +214,23 @@ Result<> create_directories(rocksdb::Env& env, const std::string& path) {
   return to_result(env.CreateDirIfMissing(path), "create a directory");
 }
 
+// What an environment does, on another file system.
+class EnvOnFileSystem final : public rocksdb::EnvWrapper {
+ public:
+  EnvOnFileSystem(rocksdb::Env* base, std::shared_ptr<rocksdb::FileSystem> files) : EnvWrapper(base) {
+    file_system_ = std::move(files);
+  }
+  const char* Name() const override { return "meridian.EnvOnFileSystem"; }
+};
+
 }  // namespace
 
 Result<std::unique_ptr<Engine>> open_rocks_engine(const RocksOptions& options) {
   const auto cache = make_counting_cache(options.block_cache_bytes);
   rocksdb::Options database_options = make_database_options(options, cache);
   RETURN_IF_ERROR(create_directories(*database_options.env, options.path));
-  const std::shared_ptr<rocksdb::Env> env = make_env_with_table_space(database_options.env);
+  const auto env = std::make_shared<EnvOnFileSystem>(
+      database_options.env, with_table_space(with_gradual_removal(database_options.env->GetFileSystem())));
   database_options.env = env.get();
   rocksdb::DB* opened = nullptr;
   RETURN_IF_ERROR(to_result(rocksdb::DB::Open(database_options, options.path, &opened),

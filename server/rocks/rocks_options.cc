@@ -7,6 +7,7 @@
 #include <rocksdb/rate_limiter.h>
 #include <rocksdb/table.h>
 
+#include "server/rocks/long_slices.h"
 #include "server/rocks/mvcc_prefix.h"
 
 namespace meridian {
@@ -58,6 +59,7 @@ rocksdb::Options make_database_options(const RocksOptions& options, const std::s
   // No bursts of writeback under a log that waits for its fsync on the same disk.
   out.bytes_per_sync = 1 << 20;
   out.compaction_readahead_size = 2 << 20;
+  out.listeners.push_back(make_long_slices());
   if (options.background_bytes_per_s > 0) {
     out.rate_limiter.reset(rocksdb::NewGenericRateLimiter(static_cast<std::int64_t>(options.background_bytes_per_s)));
   }

@@ -1,9 +1,6 @@
 #include "server/rocks/table_space.h"
 
 #include <string>
-#include <utility>
-
-#include <rocksdb/file_system.h>
 
 namespace meridian {
 
@@ -27,18 +24,10 @@ class WithTableSpace final : public rocksdb::FileSystemWrapper {
   }
 };
 
-class EnvWithTableSpace final : public rocksdb::EnvWrapper {
- public:
-  explicit EnvWithTableSpace(rocksdb::Env* base) : EnvWrapper(base) {
-    file_system_ = std::make_shared<WithTableSpace>(base->GetFileSystem());
-  }
-  const char* Name() const override { return "meridian.EnvWithTableSpace"; }
-};
-
 }  // namespace
 
-std::unique_ptr<rocksdb::Env> make_env_with_table_space(rocksdb::Env* base) {
-  return std::make_unique<EnvWithTableSpace>(base);
+std::shared_ptr<rocksdb::FileSystem> with_table_space(const std::shared_ptr<rocksdb::FileSystem>& base) {
+  return std::make_shared<WithTableSpace>(base);
 }
 
 }  // namespace meridian

@@ -5,14 +5,14 @@
 #include <cstdint>
 #include <memory>
 
-#include <rocksdb/env.h>
+#include <rocksdb/file_system.h>
 
 namespace meridian {
 
 // More than a table without a key takes: its properties, its index and its footer.
 inline constexpr std::uint64_t kTableSpaceBytes = 64 << 10;
 
-// base, which is borrowed, with that difference. File systems that can't reserve space are used as they are.
-std::unique_ptr<rocksdb::Env> make_env_with_table_space(rocksdb::Env* base);
+// base with that difference. File systems that can't reserve space are used as they are.
+std::shared_ptr<rocksdb::FileSystem> with_table_space(const std::shared_ptr<rocksdb::FileSystem>& base);
 
 }  // namespace meridian

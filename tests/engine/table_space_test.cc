@@ -65,8 +65,7 @@ class TableSpace : public testing::Test {
   TableSpace()
       : root_(fs::temp_directory_path() / ("meridian_table_space_" + std::to_string(getpid()))),
         disk_(std::make_shared<FillingUp>(rocksdb::FileSystem::Default())),
-        machine_(rocksdb::NewCompositeEnv(disk_)),
-        env_(make_env_with_table_space(machine_.get())) {
+        env_(rocksdb::NewCompositeEnv(with_table_space(disk_))) {
     rocksdb::Options options;
     options.env = env_.get();
     options.create_if_missing = true;
@@ -97,7 +96,7 @@ class TableSpace : public testing::Test {
 
   const fs::path root_;
   const std::shared_ptr<FillingUp> disk_;
-  const std::unique_ptr<rocksdb::Env> machine_, env_;
+  const std::unique_ptr<rocksdb::Env> env_;
   std::unique_ptr<rocksdb::DB> db_;
 };
 

@@ -93,6 +93,46 @@ TEST_P(AnyFileSystem, DirectoryOperations) {
   EXPECT_EQ(fs_->list(root_ + "/none").error().code(), ErrorCode::kNotFound);
 }
 
+TEST_P(AnyFileSystem, RemovesLargeFiles) {
+  const std::string path = root_ + "/a/large";
+  auto file = *fs_->open(path, Open::kCreateNew);
+  EXPECT_TRUE(file->append(std::string(5'000'000, 'x')));
+  EXPECT_TRUE(fs_->remove(path));
+  EXPECT_FALSE(*fs_->exists(path));
+}
+
+TEST(PosixFileSystem, WhatHasASecondNameIsNotShortenedByTheRemovalOfTheFirst) {
+  PosixFileSystem fs;
+  const std::string root = testing::TempDir() + fmt::format("meridian-file-link-test-{}", ::getpid());
+  ASSERT_TRUE(fs.create_directories(root));
+  const std::string bytes(5'000'000, 'x');
+  ASSERT_TRUE((*fs.open(root + "/one", Open::kCreateNew))->append(bytes));
+  ASSERT_EQ(::link((root + "/one").c_str(), (root + "/two").c_str()), 0);
+  EXPECT_TRUE(fs.remove(root + "/one"));
+  EXPECT_EQ(*read_file(fs, root + "/two"), bytes);
+  EXPECT_TRUE(fs.remove_all(root));
+}
+
+TEST(SimFileSystem, ARemovalThatACrashCutsShortLeavesAFront) {
+  std::size_t gone = 0, front = 0;
+  for (std::uint64_t seed = 0; seed < 200; ++seed) {
+    std::mt19937_64 rng(seed);
+    SimFileSystem fs([&] { return rng(); });
+    auto file = *fs.open("f", Open::kCreateNew);
+    ASSERT_TRUE(file->append(std::string(2 * FileSystem::kFrontBytes, 'x')));
+    ASSERT_TRUE(file->sync());
+    ASSERT_TRUE(fs.sync_directory("."));
+    ASSERT_TRUE(fs.remove("f"));
+    fs.crash();
+    const std::uint64_t left = fs.file_size("f");
+    if (left == 0) ++gone;
+    if (left != 0) EXPECT_GE(left, FileSystem::kFrontBytes);
+    if (left > FileSystem::kFrontBytes && left < 2 * FileSystem::kFrontBytes) ++front;
+  }
+  EXPECT_GT(gone, 0U);
+  EXPECT_GT(front, 0U);
+}
+
 TEST_P(AnyFileSystem, ALockHasOneHolder) {
   auto lock = fs_->lock(root_ + "/LOCK");
   ASSERT_TRUE(lock);

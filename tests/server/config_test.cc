@@ -80,6 +80,10 @@ TEST(ServerConfig, DividesTheMemoryOfANode) {
   ASSERT_TRUE(memory);
   EXPECT_EQ(memory->write_buffer, storage.write_buffer);
   EXPECT_EQ(memory->queue, limits.queue);
+  EXPECT_EQ(memory->staggered(0).write_buffer, memory->write_buffer);
+  EXPECT_EQ(memory->staggered(0.5).write_buffer, 7U << 20);
+  EXPECT_EQ(memory->staggered(1).unflushed_log, memory->unflushed_log / 4 * 3);
+  EXPECT_EQ(memory->staggered(1).queue, memory->queue);
 }
 
 TEST(ServerConfig, LocalSpreadsNodesOverRegionsAndPorts) {

@@ -136,12 +136,28 @@ void SimFileSystem::kill() {
 
 void SimFileSystem::crash() {
   drop_holders();
+  std::vector<std::string> being_removed;
   for (const Change& change : unsynced_) {
-    if (below(2) == 0) carry_out(durable_, change);
+    const bool removal = change.names.size() == 1 && change.names.front().second == nullptr;
+    if (below(2) == 0) {
+      carry_out(durable_, change);
+    } else if (removal) {
+      being_removed.push_back(change.names.front().first);
+    }
   }
   unsynced_.clear();
   tree_ = durable_;
   for (const auto& [path, inode] : tree_) lose(*inode);
+  for (const std::string& path : being_removed) {
+    if (const auto found = tree_.find(path); found != tree_.end()) shorten(*found->second);
+  }
+}
+
+// Its removal had begun.
+void SimFileSystem::shorten(Inode& inode) {
+  if (inode.data.size() <= kFrontBytes) return;
+  inode.data.resize(kFrontBytes + below(inode.data.size() - kFrontBytes + 1));
+  inode.clean = inode.data.size();
 }
 
 // Decides what of a file's unsynced changes the disk got.

@@ -72,6 +72,7 @@ class SimFileSystem final : public FileSystem {
   static void carry_out(Tree& tree, const Change& change);
   std::uint64_t below(std::uint64_t bound) { return random_() % bound; }
   void lose(Inode& inode);
+  void shorten(Inode& inode);
   void garble(std::string& data, std::uint64_t from);
 
   std::function<std::uint64_t()> random_;

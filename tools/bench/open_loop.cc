@@ -12,9 +12,12 @@ namespace {
 
 using Clock = std::chrono::steady_clock;
 
-// At high rates several arrivals are sent per wake-up: their latencies grow by a quarter of a millisecond, and the
-// servers on this machine keep the processor that waking up for each of them would cost.
-constexpr std::chrono::microseconds kMinSleep(500);
+// At high rates several arrivals are sent per wake-up: their latencies grow by half of this, and the servers on this
+// machine keep the processor that waking up for each of them would cost.
+std::chrono::microseconds least_sleep(double per_second) {
+  constexpr double kFlood = 50'000;
+  return std::chrono::microseconds(per_second < kFlood ? 500 : 1'000);
+}
 
 sdk::Task<void> request_of_open_loop(sdk::Client connection, std::shared_ptr<Run> run, Request request,
                                      TimePoint intended) {
@@ -29,6 +32,7 @@ void run_open(const std::vector<sdk::Client>& connections, const std::shared_ptr
   const OpenLoop& open = *run->options.open_loop;
   OpenLoopCore core(ArrivalSchedule(open.arrivals, open.per_second, run->begin, 1), run->end, open.max_in_flight);
   RequestSource source = run->source(1);
+  const auto least = least_sleep(open.per_second);
   std::uint64_t sent = 0;
   while (true) {
     const auto now = Clock::now();
@@ -40,7 +44,7 @@ void run_open(const std::vector<sdk::Client>& connections, const std::shared_ptr
       request_of_open_loop(connections[sent++ % connections.size()], run, source.next(), intended).detach();
     }
     if (!due.next) return;
-    std::this_thread::sleep_until(std::max(*due.next, now + kMinSleep));
+    std::this_thread::sleep_until(std::max(*due.next, now + least));
   }
 }
 
