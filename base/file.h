@@ -45,8 +45,8 @@ class FileSystem {
   virtual Result<std::vector<std::string>> list(const std::string& directory) const = 0;
   // With parents; fine if it exists. Made durable by itself.
   virtual Result<> create_directories(const std::string& directory) = 0;
-  // A large file may go in steps, from its end: a crash before the directory's sync may leave the front of it, at least
-  // kFrontBytes where it had so many.
+  // A large file may go in steps, from its end: who has it open sees it shrink, and a crash before the directory's sync
+  // may leave its front, of kFrontBytes at least where it had so many.
   virtual Result<> remove(const std::string& path) = 0;
   static constexpr std::uint64_t kFrontBytes = 64;
   virtual Result<> remove_all(const std::string& directory) = 0;
