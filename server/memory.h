@@ -31,7 +31,7 @@ struct NodeMemory {
     std::uint64_t bytes;
   };
   // Flushes begin earlier by up to a quarter, as if by lot (0 to 1). Replicas of a shard are written alike, so with equal
-  // buffers they would all flush, and later compact, at the same moments; like this some majority is free of it.
+  // buffers they would all flush, and later compact, at the same moments; like this they seldom do.
   NodeMemory staggered(double lot) const;
 
   // What each may take at most.

@@ -101,6 +101,17 @@ TEST_P(AnyFileSystem, RemovesLargeFiles) {
   EXPECT_FALSE(*fs_->exists(path));
 }
 
+TEST(PosixFileSystem, ALargeFileGoesInSteps) {
+  PosixFileSystem fs;
+  const std::string path = testing::TempDir() + fmt::format("meridian-file-steps-test-{}", ::getpid());
+  auto file = *fs.open(path, Open::kCreateNew);
+  ASSERT_TRUE(file->append(std::string(5'000'000, 'x')));
+  EXPECT_TRUE(fs.remove(path));
+  const std::string last = *file->read(0, 5'000'000);  // what had a name to the end
+  EXPECT_GE(last.size(), FileSystem::kFrontBytes);
+  EXPECT_LT(last.size(), 2U << 20);
+}
+
 TEST(PosixFileSystem, WhatHasASecondNameIsNotShortenedByTheRemovalOfTheFirst) {
   PosixFileSystem fs;
   const std::string root = testing::TempDir() + fmt::format("meridian-file-link-test-{}", ::getpid());
