@@ -27,7 +27,6 @@ void ReadPath::submit(api::ScanRequest&& request, MonoTime deadline, ScanReply r
 
 void ReadPath::submit(Read read, api::Consistency consistency) {
   if (stopped_) return answer_not_leader(std::move(read));
-  if (trouble_) return answer_error(std::move(read), *trouble_);
   const Timestamp limit = Timestamp::from_wall(read.arrived + deps_.options.max_clock_offset);
   if (read.at > limit) {  // T5
     return answer_error(std::move(read),
@@ -35,11 +34,13 @@ void ReadPath::submit(Read read, api::Consistency consistency) {
                                                                   read.at, limit)));
   }
   if (const auto at = local_timestamp(read); at && (consistency == api::ANY_REPLICA || !read.at.is_zero())) {
+    if (nothing_newer_) PROBE("read.of_the_past_on_a_full_disk");
     return serve(std::move(read), *at);
   }
   if (consistency == api::ANY_REPLICA && read.at.is_zero()) {
     return answer_error(std::move(read), Error(ErrorCode::kUnavailable, "this replica holds no data yet"));
   }
+  if (nothing_newer_) return answer_error(std::move(read), *nothing_newer_);
   if (!deps_.core.is_leader()) return answer_not_leader(std::move(read));
   arrived_.push_back(std::move(read));
   deps_.wake();
@@ -122,6 +123,8 @@ void ReadPath::serve_ready(MonoTime now) {
     if (deps_.machine.state().index >= *read.index) at = serving_timestamp(read);
     if (at) {
       serve(std::move(read), *at);
+    } else if (nothing_newer_) {
+      answer_error(std::move(read), *nothing_newer_);
     } else if (deps_.log_is_full()) {
       // What it waits for needs an entry. Served again where the ceiling is far enough ahead, or at any replica.
       answer_error(std::move(read), Error(ErrorCode::kDiskFull, "the log's disk is full: nothing newer can be read here"));

@@ -55,7 +55,8 @@ class ReadPath {
   // One pass: confirms leadership for what has arrived, serves what has become ready.
   void run(MonoTime now);
   void read_index_answered(const raft::ReadState& state);
-  void refuse_with(std::optional<Error> trouble) { trouble_ = std::move(trouble); }
+  // Nothing more can be applied, and why: what is not closed and applied here already is refused. nullopt: it can again.
+  void nothing_newer(std::optional<Error> why) { nothing_newer_ = std::move(why); }
   void shut_down();
 
  private:
@@ -95,7 +96,7 @@ class ReadPath {
   std::map<std::uint64_t, std::vector<Read>> asked_;  // by read-index context
   std::deque<Read> confirmed_;
   std::uint64_t next_context_ = 1;
-  std::optional<Error> trouble_;
+  std::optional<Error> nothing_newer_;
   bool stopped_ = false;
   TimerId clock_timer_ = 0;
   MonoTime checked_early_until_;  // a deliberate bug's

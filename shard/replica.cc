@@ -111,7 +111,7 @@ void Replica::change_cluster_state(api::ClusterState state, std::move_only_funct
 
 void Replica::refuse_with(std::optional<Error> trouble) {
   writes_.refuse_with(trouble);
-  reads_.refuse_with(trouble);
+  reads_.nothing_newer(trouble);
   trouble_ = std::move(trouble);
 }
 
@@ -180,15 +180,15 @@ void Replica::pass() {
   for (const std::uint64_t sequence : std::exchange(persisted_, {})) core_.persisted(now, sequence);
   bool snapshot_offered = false;
   for (const raft::Message& message : std::exchange(inbox_, {})) {
+    if (message.type == raft::MessageType::kTimeoutNow && no_room()) {
+      PROBE("replica.full_does_not_take_over");
+      continue;
+    }
     snapshot_offered |= message.type == raft::MessageType::kSnapshot;
     core_.step(now, message);
   }
   if (now >= core_.next_deadline()) core_.tick(now);
-  // A leader whose disk is full takes no writes; another may. Asked again with every heartbeat until one does.
-  if (core_.is_leader() && (deps_.log.is_full() || trouble_)) {
-    PROBE("replica.full_leader_hands_over");
-    if (const ReplicaId to = successor(core_.status()); to != ReplicaId()) (void)core_.transfer_leadership(now, to);
-  }
+  hand_over_if_full(now);
   const bool led = writes_.leading();
   writes_.run(now);
   // The entry that made it possible was told of before it was so, and on an idle shard no other follows.
@@ -197,6 +197,25 @@ void Replica::pass() {
   take_output(now);
   if (snapshot_offered && !installing_) snapshots_in_.finished();  // the core had no use for it
   set_timer(now);
+}
+
+bool Replica::no_room() const { return deps_.log.is_full() || trouble_; }
+
+// A leader whose disk is full takes no writes; another may. The voters are asked one after the other, and round again: those
+// without room do not answer, so that where nobody has any this one goes on saying so.
+void Replica::hand_over_if_full(MonoTime now) {
+  if (!core_.is_leader() || !no_room()) return asked_to_lead_.clear();
+  if (!core_.may_propose(now)) return;  // one is being asked
+  PROBE("replica.full_leader_hands_over");
+  const raft::Status status = core_.status();
+  ReplicaId to = successor(status, asked_to_lead_);
+  if (to == ReplicaId()) {
+    asked_to_lead_.clear();
+    to = successor(status);
+  }
+  if (to == ReplicaId()) return;
+  (void)core_.transfer_leadership(now, to);
+  asked_to_lead_.push_back(to);
 }
 
 void Replica::set_timer(MonoTime now) {

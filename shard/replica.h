@@ -76,8 +76,6 @@ class Replica {
   Result<> transfer_leadership(ReplicaId to);
   void change_cluster_state(api::ClusterState state, std::move_only_function<void(Result<>)> done);
 
-  // Reads and writes are refused with this; nullopt: served again.
-  void refuse_with(std::optional<Error> trouble);
   // No new requests; leadership goes to whoever is furthest. done: nothing is left to hand over.
   void step_aside(Callback done);
 
@@ -112,7 +110,11 @@ class Replica {
   void batch_written(Result<> result);
   void install(const raft::SnapshotMeta& meta);
   void installed(const raft::SnapshotMeta& meta);
+  // Nothing can be applied, and why: writes are refused, and reads of what is not here yet. nullopt: served again.
+  void refuse_with(std::optional<Error> trouble);
   void data_disk_full();
+  bool no_room() const;
+  void hand_over_if_full(MonoTime now);
 
   Deps deps_;
   const ReplicaOptions options_;
@@ -134,6 +136,7 @@ class Replica {
   bool installing_ = false;
   bool removed_ = false;
   std::optional<Error> trouble_;
+  std::vector<ReplicaId> asked_to_lead_;  // since this leader's disk is full
   std::function<void()> on_applied_, on_removed_;
 
   bool pass_scheduled_ = false;

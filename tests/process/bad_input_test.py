@@ -218,6 +218,11 @@ class FullDisks(unittest.TestCase):
             c.form()
             for i in range(100):
                 c.stub().Put(kv.PutRequest(key=b"k%d" % i, value=b"x" * 1000), timeout=20)
+            # A follower that had not applied them all would rightly answer as of before.
+            def as_far():
+                status = c.try_status()
+                return status and len({n.applied_index for n in status.nodes}) == 1
+            wait_until(as_far, "all have applied them")
             for node in c.nodes:
                 self.fill(node)
             codes = set()

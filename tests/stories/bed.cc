@@ -46,10 +46,11 @@ void Bed::start_put(int client, const std::string& key, const std::string& value
 }
 
 void Bed::start_get(int client, const std::string& key, std::function<void(const Result<Answer>&)> done,
-                    std::int64_t timeout_us) {
+                    std::int64_t timeout_us, v1::Consistency consistency) {
   sim::SimClient& c = cluster.client(client);
   v1::GetRequest request;
   request.set_key(key);
+  request.mutable_options()->set_consistency(consistency);
   client::Call call{.deadline = c.runtime->now() + Duration(timeout_us)};
   c.core->get(std::move(request), std::move(call), [done = std::move(done)](const Result<v1::GetResponse>& got) {
     if (!got) return done(fail(got.error()));
@@ -76,9 +77,9 @@ Result<std::uint64_t> Bed::put(const std::string& key, const std::string& value,
   return *std::move(out);
 }
 
-Result<Bed::Answer> Bed::get(const std::string& key, int client, std::int64_t timeout_us) {
+Result<Bed::Answer> Bed::get(const std::string& key, int client, std::int64_t timeout_us, v1::Consistency consistency) {
   std::optional<Result<Answer>> out;
-  start_get(client, key, [&out](const Result<Answer>& answer) { out.emplace(answer); }, timeout_us);
+  start_get(client, key, [&out](const Result<Answer>& answer) { out.emplace(answer); }, timeout_us, consistency);
   CHECK(run_until([&out] { return out.has_value(); }, 2 * timeout_us));
   return *std::move(out);
 }

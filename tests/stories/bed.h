@@ -32,11 +32,12 @@ class Bed {
   void start_put(int client, const std::string& key, const std::string& value, Written done,
                  std::int64_t timeout_us = 10'000'000, std::optional<v1::RequestId> id = {});
   void start_get(int client, const std::string& key, std::function<void(const Result<Answer>&)> done,
-                 std::int64_t timeout_us = 10'000'000);
+                 std::int64_t timeout_us = 10'000'000, v1::Consistency consistency = v1::CONSISTENCY_LINEARIZABLE);
   // The same, waited for. put: the version.
   Result<std::uint64_t> put(const std::string& key, const std::string& value, int client = 0,
                             std::int64_t timeout_us = 10'000'000, std::optional<v1::RequestId> id = {});
-  Result<Answer> get(const std::string& key, int client = 0, std::int64_t timeout_us = 10'000'000);
+  Result<Answer> get(const std::string& key, int client = 0, std::int64_t timeout_us = 10'000'000,
+                     v1::Consistency consistency = v1::CONSISTENCY_LINEARIZABLE);
   v1::RequestId new_id(int client = 0);
   void start_transfer(int node, std::int64_t timeout_us = 5'000'000);
 

@@ -130,6 +130,53 @@ TEST(Durability, ASnapshotThatFindsTheDiskFullIsInstalledWhenThereIsSpace) {
   EXPECT_EQ(bed.cluster.died(), "");
 }
 
+// With every disk full nothing new is written, nor read as the newest. What was there before can be read as of then: of
+// nodes whose log has no room, and of nodes whose data has none.
+TEST(Durability, WhatWasThereBeforeTheDisksWereFullCanBeRead) {
+  for (std::uint64_t seed = 1; seed <= 6; ++seed) {
+    Bed bed(quiet_cluster(3, seed));
+    for (int i = 0; i < 20; ++i) ASSERT_TRUE(bed.put(fmt::format("k{}", i), "before"));
+    bed.world.run_for(2'000'000);  // all of it is closed everywhere
+    for (int node = 0; node < bed.cluster.nodes(); ++node) bed.cluster.fill_disk(node, true);
+    const auto refused = [&] {
+      const auto written = bed.put("k0", "after", 0, 1'000'000);
+      return !written && written.error().code() == ErrorCode::kDiskFull;
+    };
+    for (int attempt = 0; attempt < 20 && !refused(); ++attempt) bed.world.run_for(100'000);
+    EXPECT_TRUE(refused());
+    for (int i = 0; i < 20; ++i) {
+      const auto read = bed.get(fmt::format("k{}", i), i % 2, 1'000'000, v1::CONSISTENCY_ANY_REPLICA);
+      ASSERT_TRUE(read) << "seed " << seed << ": " << read.error().to_string();
+      EXPECT_EQ(read->value, "before");
+    }
+    const auto& probes = bed.faults.probes();
+    EXPECT_TRUE(probes.contains("read.of_the_past_on_a_full_disk") || probes.contains("log.disk_full"));
+    bed.expect_convergence();
+    bed.world.run_for(2'000'000);  // each tries again once a second
+    EXPECT_TRUE(bed.put("k0", "again"));
+    EXPECT_EQ(bed.cluster.died(), "");
+  }
+}
+
+// It asks one after the other, until one has room.
+TEST(Durability, ALeaderWithAFullDiskHandsOverToOneThatHasRoom) {
+  for (std::uint64_t seed = 1; seed <= 6; ++seed) {
+    Bed bed(quiet_cluster(5, seed));
+    const int full = bed.await_leader(), also_full = (full + 1) % 5;
+    bed.cluster.fill_disk(full, true);
+    bed.cluster.fill_disk(also_full, true);
+    Writers writers(bed, "w");
+    EXPECT_TRUE(bed.run_until([&] { return writers.acknowledged().size() > 50; }, 10'000'000)) << "seed " << seed;
+    writers.stop();
+    const int leader = bed.await_leader();
+    EXPECT_TRUE(leader != full && leader != also_full) << "seed " << seed;
+    EXPECT_TRUE(bed.run_until([&] { return writers.idle(); }));
+    bed.expect_convergence();
+    bed.expect_stored(writers.acknowledged());
+    EXPECT_EQ(bed.cluster.died(), "");
+  }
+}
+
 // 0 and 1 have acknowledged what 2 never got; then 1 is down, and 0's log is damaged below what it had synced. Cut
 // short, it would lead with 2's vote and erase. It does not start, nobody leads, and nothing is lost when 1 is back.
 TEST(Durability, ACorruptedMinorityReplicaCannotLeadAndErase) {

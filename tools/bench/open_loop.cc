@@ -13,10 +13,10 @@ namespace {
 using Clock = std::chrono::steady_clock;
 
 // At high rates several arrivals are sent per wake-up: their latencies grow by half of this, and the servers on this
-// machine keep the processor that waking up for each of them would cost.
+// machine keep the processor that waking up, and waking the SDK's thread, for each of them would cost.
 std::chrono::microseconds least_sleep(double per_second) {
-  constexpr double kFlood = 50'000;
-  return std::chrono::microseconds(per_second < kFlood ? 500 : 1'000);
+  constexpr double kHigh = 20'000;
+  return std::chrono::microseconds(per_second < kHigh ? 500 : 2'000);
 }
 
 sdk::Task<void> request_of_open_loop(sdk::Client connection, std::shared_ptr<Run> run, Request request,
