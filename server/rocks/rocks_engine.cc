@@ -62,8 +62,10 @@ std::string marker_key() { return std::string(last_key_bound()) + "flush"; }
 
 class RocksEngine final : public Engine {
  public:
-  RocksEngine(const RocksOptions& options, std::shared_ptr<rocksdb::Cache> cache, std::shared_ptr<rocksdb::DB> db)
-      : options_(options), cache_(std::move(cache)), db_(std::move(db)) {}
+  // written: counts what is written.
+  RocksEngine(const RocksOptions& options, std::shared_ptr<rocksdb::Cache> cache, std::shared_ptr<rocksdb::DB> db,
+              std::shared_ptr<std::atomic<std::uint64_t>> written)
+      : options_(options), cache_(std::move(cache)), db_(std::move(db)), written_(std::move(written)) {}
 
   using Engine::get;
   Result<std::optional<std::string>> get(std::string_view key, const EngineReadOptions& options) override {
@@ -166,6 +168,7 @@ class RocksEngine final : public Engine {
     rocksdb::WriteOptions write;
     write.disableWAL = true;
     write.no_slowdown = may_block == MayBlock::kNo;
+    written_->fetch_add(batch.bytes(), std::memory_order_relaxed);
     auto status = db_->Write(write, &rocks_batch);
     if (status.IsNoSpace() && may_block == MayBlock::kYes && resume()) status = db_->Write(write, &rocks_batch);
     return to_result(status, "write");
@@ -202,6 +205,7 @@ class RocksEngine final : public Engine {
   const RocksOptions options_;
   const std::shared_ptr<rocksdb::Cache> cache_;
   const std::shared_ptr<rocksdb::DB> db_;
+  const std::shared_ptr<std::atomic<std::uint64_t>> written_;
   std::mutex resuming_;
   // All writes up to this one are known to be durable.
   std::atomic<std::uint64_t> durable_sequence_ = 0;
@@ -227,7 +231,8 @@ class EnvOnFileSystem final : public rocksdb::EnvWrapper {
 
 Result<std::unique_ptr<Engine>> open_rocks_engine(const RocksOptions& options) {
   const auto cache = make_counting_cache(options.block_cache_bytes);
-  rocksdb::Options database_options = make_database_options(options, cache);
+  const auto written = std::make_shared<std::atomic<std::uint64_t>>(0);
+  rocksdb::Options database_options = make_database_options(options, cache, written);
   RETURN_IF_ERROR(create_directories(*database_options.env, options.path));
   const auto env = std::make_shared<EnvOnFileSystem>(
       database_options.env, with_table_space(with_gradual_removal(database_options.env->GetFileSystem())));
@@ -237,7 +242,7 @@ Result<std::unique_ptr<Engine>> open_rocks_engine(const RocksOptions& options) {
                             fmt::format("open the database in {}", options.path)));
   // Snapshots and iterators keep the database, which needs its environment to the end.
   std::shared_ptr<rocksdb::DB> db(opened, [env](rocksdb::DB* ends) { delete ends; });
-  return std::make_unique<RocksEngine>(options, cache, std::move(db));
+  return std::make_unique<RocksEngine>(options, cache, std::move(db), written);
 }
 
 }  // namespace meridian

@@ -25,7 +25,7 @@ struct RocksOptions {
   // At most three write buffers of this size exist: one is written, two wait for their flush.
   std::size_t write_buffer_bytes = 64 << 20;
   // What flushes and compactions write at most, flushes first: no bursts that a log on the same disk would have to wait
-  // for. 0: no limit.
+  // for. Compactions go below it, at the pace that keeps up with what is written. 0: no limit and no pace.
   std::uint64_t background_bytes_per_s = 0;
   // Files of an export or an ingest are split at about this size.
   std::size_t export_file_bytes = 32 << 20;

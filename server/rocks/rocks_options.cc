@@ -1,14 +1,15 @@
 #include "server/rocks/rocks_options.h"
 
 #include <memory>
+#include <utility>
 
 #include <rocksdb/env.h>
 #include <rocksdb/filter_policy.h>
-#include <rocksdb/rate_limiter.h>
 #include <rocksdb/table.h>
 
 #include "server/rocks/long_slices.h"
 #include "server/rocks/mvcc_prefix.h"
+#include "server/rocks/paced_limiter.h"
 
 namespace meridian {
 
@@ -34,7 +35,8 @@ void set_common(rocksdb::Options& out, const RocksOptions& options) {
 
 }  // namespace
 
-rocksdb::Options make_database_options(const RocksOptions& options, const std::shared_ptr<rocksdb::Cache>& cache) {
+rocksdb::Options make_database_options(const RocksOptions& options, const std::shared_ptr<rocksdb::Cache>& cache,
+                                       std::shared_ptr<const std::atomic<std::uint64_t>> written) {
   rocksdb::Options out;
   set_common(out, options);
   auto table = make_table_options();
@@ -61,7 +63,9 @@ rocksdb::Options make_database_options(const RocksOptions& options, const std::s
   out.compaction_readahead_size = 2 << 20;
   out.listeners.push_back(make_long_slices());
   if (options.background_bytes_per_s > 0) {
-    out.rate_limiter.reset(rocksdb::NewGenericRateLimiter(static_cast<std::int64_t>(options.background_bytes_per_s)));
+    PacedLimiter paced = make_paced_limiter(options.background_bytes_per_s, options.write_buffer_bytes, std::move(written));
+    out.rate_limiter = std::move(paced.limiter);
+    out.listeners.push_back(std::move(paced.listener));
   }
   // The first two levels do not live long enough to be worth it.
   out.compression_per_level = {rocksdb::kNoCompression, rocksdb::kNoCompression, rocksdb::kLZ4Compression};

@@ -1,6 +1,8 @@
 // How Meridian sets RocksDB up, and why.
 #pragma once
 
+#include <atomic>
+#include <cstdint>
 #include <memory>
 
 #include <rocksdb/cache.h>
@@ -10,7 +12,9 @@
 
 namespace meridian {
 
-rocksdb::Options make_database_options(const RocksOptions& options, const std::shared_ptr<rocksdb::Cache>& cache);
+// written: counts the bytes that are written to this database.
+rocksdb::Options make_database_options(const RocksOptions& options, const std::shared_ptr<rocksdb::Cache>& cache,
+                                       std::shared_ptr<const std::atomic<std::uint64_t>> written);
 
 // For tables that are read or written once, outside of the database: the same format and filters, nothing cached.
 rocksdb::Options make_transfer_options(const RocksOptions& options);

@@ -82,6 +82,7 @@ class RocksBed final : public Bed {
     auto engine = open_rocks_engine({.path = "/disk/db",
                                      .block_cache_bytes = 1 << 20,
                                      .write_buffer_bytes = 64 << 10,
+                                     .background_bytes_per_s = 256 << 20,
                                      .export_file_bytes = 4 << 10,
                                      .env = env_->env()});
     CHECK_F(engine.has_value(), "{}", engine.error().to_string());

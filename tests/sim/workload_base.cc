@@ -50,6 +50,7 @@ client::Call WorkloadBase::deadline(Slot& slot, const SimClient& asked) {
   const std::int64_t us = slot.rng.chance(0.1) ? slot.rng.between(std::int64_t{1'000}, std::int64_t{200'000})
                                                : slot.rng.between(std::int64_t{500'000}, std::int64_t{5'000'000});
   call.deadline = asked.runtime->now() + Duration(us);
+  call.fail_when_busy = us % 5 == 0;  // no draw of its own: seeds stay what they are
   return call;
 }
 
