@@ -14,7 +14,8 @@ namespace meridian {
 
 class CompactionPace {
  public:
-  // Level 0 may grow to this many files while a compaction is paced; from there on it is not.
+  // Level 0 may grow to this many files while a compaction is paced; from there on it is not. RocksDB slows writers down
+  // from 20 files on.
   static constexpr int kComfortable = 14;
   // Without writes there is time, but not for ever: a reader pays for each file of level 0.
   static constexpr double kFloorPerSecond = 8 << 20;

@@ -168,9 +168,9 @@ class RocksEngine final : public Engine {
     rocksdb::WriteOptions write;
     write.disableWAL = true;
     write.no_slowdown = may_block == MayBlock::kNo;
-    written_->fetch_add(batch.bytes(), std::memory_order_relaxed);
     auto status = db_->Write(write, &rocks_batch);
     if (status.IsNoSpace() && may_block == MayBlock::kYes && resume()) status = db_->Write(write, &rocks_batch);
+    if (status.ok()) written_->fetch_add(batch.bytes(), std::memory_order_relaxed);
     return to_result(status, "write");
   }
 

@@ -7,6 +7,7 @@
 #include <rocksdb/filter_policy.h>
 #include <rocksdb/table.h>
 
+#include "server/rocks/compaction_pace.h"
 #include "server/rocks/long_slices.h"
 #include "server/rocks/mvcc_prefix.h"
 #include "server/rocks/paced_limiter.h"
@@ -16,6 +17,7 @@ namespace meridian {
 namespace {
 
 constexpr int kLevel0Files = 8;
+static_assert(kLevel0Files < CompactionPace::kComfortable, "a compaction has to have room for its pace");
 
 rocksdb::BlockBasedTableOptions make_table_options() {
   rocksdb::BlockBasedTableOptions table;
