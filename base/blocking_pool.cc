@@ -6,11 +6,11 @@
 
 namespace meridian {
 
-BlockingPool::BlockingPool(std::size_t threads) {
+BlockingPool::BlockingPool(std::size_t threads, const char* name) {
   threads_.reserve(threads);
   for (std::size_t i = 0; i < threads; ++i) {
     threads_.emplace_back([this] { run(); });
-    pthread_setname_np(threads_.back().native_handle(), "blocking");
+    pthread_setname_np(threads_.back().native_handle(), name);
   }
 }
 

@@ -15,7 +15,7 @@ namespace meridian {
 
 class BlockingPool {
  public:
-  explicit BlockingPool(std::size_t threads = 4);
+  explicit BlockingPool(std::size_t threads = 4, const char* name = "blocking");
   // Runs what was submitted, then joins.
   ~BlockingPool();
   BlockingPool(const BlockingPool&) = delete;

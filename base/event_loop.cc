@@ -5,6 +5,7 @@
 #include <time.h>
 
 #include <algorithm>
+#include <array>
 #include <atomic>
 #include <condition_variable>
 #include <map>
@@ -103,10 +104,11 @@ class EventLoop::Impl {
   void post(Callback callback);
   TimerId at(MonoTime when, Callback callback);
   void cancel(TimerId timer);
-  void run_blocking(Callback work, Callback done);
+  void run_blocking(Lane lane, Callback work, Callback done);
   bool on_loop() const;
 
   Options options_;
+  std::array<std::shared_ptr<BlockingPool>, kLanes> own_pools_;
   std::mt19937_64 random_{random_seed()};
   std::thread thread_;
   // Only for what Asio hangs on an executor's context.
@@ -115,6 +117,7 @@ class EventLoop::Impl {
  private:
   void run_posted();
   void fire_timers();
+  BlockingPool& pool_of(Lane lane);
   Duration time_to_sleep();
   void drop_everything();
 
@@ -273,13 +276,22 @@ void EventLoop::Impl::fire_timers() {
   }
 }
 
-void EventLoop::Impl::run_blocking(Callback work, Callback done) {
+BlockingPool& EventLoop::Impl::pool_of(Lane lane) {
+  std::shared_ptr<BlockingPool>& pool =
+      lane == Lane::kBulk ? options_.pool : own_pools_[static_cast<std::size_t>(lane)];
+  if (!pool)
+    pool = std::make_shared<BlockingPool>(lane_workers(lane), lane == Lane::kLog    ? "log"
+                                                              : lane == Lane::kRead ? "reads"
+                                                                                    : "blocking");
+  return *pool;
+}
+
+void EventLoop::Impl::run_blocking(Lane lane, Callback work, Callback done) {
   CHECK(on_loop());
   if (stopping_) return;
-  if (!options_.pool) options_.pool = std::make_shared<BlockingPool>(2);
   const std::uint64_t id = ++last_blocking_;
   blocking_.emplace(id, std::move(done));
-  options_.pool->submit([this, gate = gate_, id, work = std::move(work)]() mutable {
+  pool_of(lane).submit([this, gate = gate_, id, work = std::move(work)]() mutable {
     if (!gate->enter()) return;
     work();
     work = nullptr;  // before the loop may be told, or be gone
@@ -331,6 +343,8 @@ asio::any_io_executor EventLoop::executor() { return LoopExecutor(this, impl_->c
 void EventLoop::post(Callback callback) { impl_->post(std::move(callback)); }
 TimerId EventLoop::at(MonoTime when, Callback callback) { return impl_->at(when, std::move(callback)); }
 void EventLoop::cancel(TimerId timer) { impl_->cancel(timer); }
-void EventLoop::run_blocking(Callback work, Callback done) { impl_->run_blocking(std::move(work), std::move(done)); }
+void EventLoop::run_blocking(Lane lane, Callback work, Callback done) {
+  impl_->run_blocking(lane, std::move(work), std::move(done));
+}
 
 }  // namespace meridian

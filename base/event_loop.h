@@ -25,9 +25,11 @@ namespace meridian {
 class EventLoop final : public Runtime {
  public:
   struct Options {
-    std::string name = "loop";           // of the thread, at most 15 bytes
-    std::shared_ptr<BlockingPool> pool;  // null: a pool of its own, made at the first use
-    std::shared_ptr<Reactor> reactor;    // null: there is nothing but timers and what is posted
+    std::string name = "loop";  // of the thread, at most 15 bytes
+    // For kBulk, shared by the loops of a process; null: one of its own. The other lanes' threads are always a loop's
+    // own, made when first used.
+    std::shared_ptr<BlockingPool> pool;
+    std::shared_ptr<Reactor> reactor;  // null: there is nothing but timers and what is posted
   };
 
   EventLoop();
@@ -53,7 +55,8 @@ class EventLoop final : public Runtime {
   void post(Callback callback) override;
   TimerId at(MonoTime when, Callback callback) override;
   void cancel(TimerId timer) override;
-  void run_blocking(Callback work, Callback done) override;
+  using Runtime::run_blocking;
+  void run_blocking(Lane lane, Callback work, Callback done) override;
 
  private:
   class Impl;

@@ -3,8 +3,10 @@
 // Whatever a crashed incarnation still had queued is dropped, never run.
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 #include <functional>
+#include <utility>
 
 #include <boost/asio/any_io_executor.hpp>
 
@@ -14,6 +16,17 @@ namespace meridian {
 
 using Callback = std::move_only_function<void()>;
 using TimerId = std::uint64_t;  // 0: no timer
+
+// What blocks waits only behind its own kind (S7a): nothing stands in front of an fsync, and reads, however many there
+// are, hold up no flush.
+enum class Lane : std::uint8_t {
+  kLog,   // writes of the log with their fsyncs, one after the other
+  kRead,  // reads on behalf of callers; bounded by whoever submits them
+  kBulk,  // flushes, snapshots, files that come and go
+};
+inline constexpr std::size_t kLanes = 3;
+// How many works of a lane run at the same time, in production and in the simulator.
+constexpr std::size_t lane_workers(Lane lane) { return lane == Lane::kLog ? 1 : lane == Lane::kRead ? 2 : 4; }
 
 class Runtime {
  public:
@@ -35,9 +48,10 @@ class Runtime {
   virtual TimerId at(MonoTime when, Callback callback) = 0;
   virtual void cancel(TimerId timer) = 0;
 
-  // Runs work on a pool for what blocks (fsync, cold reads, snapshots), then done on the loop.
-  // Works of one Runtime may run at the same time and in any order. From the loop.
-  virtual void run_blocking(Callback work, Callback done) = 0;
+  // Runs what blocks on another thread, then done on the loop. Works of a lane begin in order, and may run at the same
+  // time, those of kLog excepted. From the loop.
+  virtual void run_blocking(Lane lane, Callback work, Callback done) = 0;
+  void run_blocking(Callback work, Callback done) { run_blocking(Lane::kBulk, std::move(work), std::move(done)); }
 
   TimerId after(Duration delay, Callback callback) { return at(now() + delay, std::move(callback)); }
   // Uniform in [0, bound). Requires: bound > 0.

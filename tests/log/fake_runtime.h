@@ -30,7 +30,8 @@ class FakeRuntime final : public Runtime {
   void cancel(TimerId timer) override {
     std::erase_if(timers_, [&](const auto& item) { return item.first.second == timer; });
   }
-  void run_blocking(Callback work, Callback done) override { works_.emplace_back(std::move(work), std::move(done)); }
+  using Runtime::run_blocking;
+  void run_blocking(Lane, Callback work, Callback done) override { works_.emplace_back(std::move(work), std::move(done)); }
 
   std::size_t works() const { return works_.size(); }
   std::size_t timers() const { return timers_.size(); }

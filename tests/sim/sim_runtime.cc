@@ -82,7 +82,7 @@ TimerId SimRuntime::at(MonoTime when, Callback callback) {
   return world_.at(clocks_.world_at(when), EventKind::kTimer, &state_->actor, std::move(callback));
 }
 
-void SimRuntime::run_blocking(Callback work, Callback done) {
+void SimRuntime::run_blocking(Lane lane, Callback work, Callback done) {
   // The work happens at one instant and its news arrives later: a crash falls before both, or in between.
   auto run = [this, work = std::move(work), done = std::move(done)]() mutable {
     work();
@@ -90,7 +90,11 @@ void SimRuntime::run_blocking(Callback work, Callback done) {
     world_.at(world_.now() + disk_rng_.between(std::int64_t{0}, kMaxWakeUpUs), EventKind::kDiskDone, &state_->actor,
               std::move(done));
   };
-  world_.at(world_.now() + disk_.latency(disk_rng_), EventKind::kDisk, &state_->actor, std::move(run));
+  std::vector<std::int64_t>& workers = free_at_[static_cast<std::size_t>(lane)];
+  if (workers.empty()) workers.resize(lane_workers(lane));
+  std::int64_t& free_at = *std::ranges::min_element(workers);
+  free_at = std::max(free_at, world_.now()) + disk_.latency(disk_rng_);
+  world_.at(free_at, EventKind::kDisk, &state_->actor, std::move(run));
 }
 
 void SimRuntime::hasten_blocking(double chance) {

@@ -10,8 +10,10 @@
 // Asio's frames are destroyed by a post to their executor: a dead executor destroys instead of queueing.
 #pragma once
 
+#include <array>
 #include <memory>
 #include <string>
+#include <vector>
 
 #include <boost/asio/execution.hpp>
 #include <boost/asio/execution_context.hpp>
@@ -82,7 +84,8 @@ class SimRuntime final : public Runtime {
   void post(Callback callback) override;
   TimerId at(MonoTime when, Callback callback) override;
   void cancel(TimerId timer) override { world_.cancel(timer); }
-  void run_blocking(Callback work, Callback done) override;
+  using Runtime::run_blocking;
+  void run_blocking(Lane lane, Callback work, Callback done) override;
 
   // Before a crash: each blocking work that waits happens now, by this chance, and nobody learns of it.
   void hasten_blocking(double chance);
@@ -111,6 +114,8 @@ class SimRuntime final : public Runtime {
   std::shared_ptr<State> state_;
   Rng rng_;
   Rng disk_rng_;
+  // When each worker of each lane will be free: as many as production has, first come first served.
+  std::array<std::vector<std::int64_t>, kLanes> free_at_;
 };
 
 // An Asio executor that queues every function as an event of the incarnation, at the current instant.
