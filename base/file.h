@@ -54,6 +54,8 @@ class FileSystem {
   virtual Result<> rename(const std::string& from, const std::string& to) = 0;
   // Creations, removals and renames inside are on disk when this returns.
   virtual Result<> sync_directory(const std::string& directory) = 0;
+  // How much more the disk under it takes, about.
+  virtual Result<std::uint64_t> free_bytes(const std::string& directory) const = 0;
   // kFailedPrecondition, naming the holder where known, if it is held.
   virtual Result<std::unique_ptr<FileLock>> lock(const std::string& path) = 0;
 };

@@ -4,6 +4,7 @@
 #include <fcntl.h>
 #include <sys/file.h>
 #include <sys/stat.h>
+#include <sys/statvfs.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -221,6 +222,12 @@ Result<> PosixFileSystem::remove_all(const std::string& directory) {
 Result<> PosixFileSystem::rename(const std::string& from, const std::string& to) {
   if (::rename(from.c_str(), to.c_str()) != 0) return fail_errno(errno, "cannot rename", from);
   return {};
+}
+
+Result<std::uint64_t> PosixFileSystem::free_bytes(const std::string& directory) const {
+  struct statvfs disk;
+  if (::statvfs(directory.c_str(), &disk) != 0) return fail_errno(errno, "ask for the room at", directory);
+  return static_cast<std::uint64_t>(disk.f_bavail) * disk.f_frsize;
 }
 
 Result<> PosixFileSystem::sync_directory(const std::string& directory) {

@@ -21,6 +21,7 @@ class PosixFileSystem final : public FileSystem {
   Result<> remove_all(const std::string& directory) override;
   Result<> rename(const std::string& from, const std::string& to) override;
   Result<> sync_directory(const std::string& directory) override;
+  Result<std::uint64_t> free_bytes(const std::string& directory) const override;
   // flock: released by the kernel however the process ends. The file holds the holder's pid.
   Result<std::unique_ptr<FileLock>> lock(const std::string& path) override;
 };

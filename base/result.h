@@ -90,6 +90,13 @@ inline std::unexpected<Error> fail(Error error) { return std::unexpected<Error>(
       return std::unexpected<::meridian::Error>(std::move(result_).error());         \
   } while (false)
 
+// The same in a coroutine.
+#define CO_RETURN_IF_ERROR(expression)                                               \
+  do {                                                                               \
+    if (auto result_ = (expression); !result_.has_value()) [[unlikely]]              \
+      co_return std::unexpected<::meridian::Error>(std::move(result_).error());      \
+  } while (false)
+
 // ASSIGN_OR_RETURN(auto header, read_header(file));
 #define ASSIGN_OR_RETURN(target, expression) \
   ASSIGN_OR_RETURN_IMPL_(MERIDIAN_CONCAT_(result_, __LINE__), target, expression)

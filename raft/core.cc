@@ -9,8 +9,8 @@
 namespace meridian::raft {
 
 bool Output::empty() const {
-  return messages.empty() && !persist && committed.empty() && reads.empty() && snapshots_needed.empty() && !install &&
-         !removed;
+  return messages.empty() && !persist && committed.empty() && reads.empty() && stored_needed.empty() &&
+         snapshots_needed.empty() && !install && !removed;
 }
 
 Core::Impl::Impl(Options options, InitialState initial, MonoTime now)
@@ -22,7 +22,9 @@ Core::Impl::Impl(Options options, InitialState initial, MonoTime now)
   term_ = initial.hard_state.term;
   vote_ = initial.hard_state.vote;
   handed_ballot_ = durable_ballot_ = {term_, vote_};
-  log_ = LogTail(initial.base.index, initial.base.term, std::move(initial.entries));
+  log_ = LogTail(initial.base.index, initial.base.term, std::move(initial.stored), std::move(initial.entries));
+  CHECK_F(log_.evicted() <= initial.applied, "entries up to {} are not here, applied is {}", log_.evicted(),
+          initial.applied);
   CHECK(options_.max_append_bytes > 0);  // 0 would send empty messages for ever
   CHECK_F(initial.applied >= log_.base_index() && initial.applied <= log_.last_index(), "applied {} of ({}, {}]",
           initial.applied, log_.base_index(), log_.last_index());
@@ -103,7 +105,8 @@ Status Core::Impl::status() const {
   s.membership_index = memberships_.index();
   for (const Progress& p : progress_) {
     const bool active = now_ < p.last_active + options_.election_timeout;
-    s.followers.push_back({p.id, p.match, p.learner, active, p.state == Progress::State::kSnapshot});
+    const LogIndex holds = p.state == Progress::State::kReplicate ? p.match : p.next.previous();
+    s.followers.push_back({p.id, p.match, holds, p.learner, active, p.state == Progress::State::kSnapshot});
   }
   return s;
 }
@@ -169,7 +172,14 @@ void Core::snapshot_sent(MonoTime now, ReplicaId to, LogIndex index, bool ok) {
   impl_->snapshot_sent(to, index, ok);
 }
 void Core::report_unreachable(ReplicaId to) { impl_->report_unreachable(to); }
+void Core::stored_read(MonoTime now, ReplicaId to, std::vector<Entry> entries) {
+  impl_->touch(now);
+  impl_->stored_read(to, std::move(entries));
+}
 void Core::compact(LogIndex index) { impl_->compact(index); }
+void Core::limit_memory(std::size_t bytes) {
+  impl_->log_.evict(std::min(impl_->applied_, impl_->log_.stable()), bytes);
+}
 
 bool Core::is_leader() const { return impl_->is_leader(); }
 bool Core::may_evaluate() const { return impl_->may_evaluate(); }

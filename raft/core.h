@@ -39,7 +39,8 @@ struct InitialState {
   bool fresh = true;        // no hard state was ever stored: this replica never voted (exempt from L2)
   HardState hard_state;
   SnapshotMeta base;        // where the log starts: its entries follow base.index
-  std::vector<Entry> entries;
+  std::vector<TermRun> stored;  // of the entries after base that are not handed in; at or below applied
+  std::vector<Entry> entries;   // after those
   LogIndex applied;         // the state machine's applied index; >= base.index
   // The membership as of `applied`, from the state machine; entries after it are scanned for newer ones.
   Membership membership;
@@ -50,6 +51,13 @@ struct Persist {
   std::optional<HardState> hard_state;
   std::optional<LogIndex> truncate_from;   // drop stored entries at and after it, before appending
   std::vector<Entry> entries;              // contiguous
+};
+
+// Entries that a follower needs and that are not in memory any more.
+struct StoredRead {
+  ReplicaId to;
+  LogIndex from, last;      // of them; as many as max_bytes take are enough
+  std::size_t max_bytes = 0;
 };
 
 struct ReadState {
@@ -63,6 +71,7 @@ struct Output {
   std::optional<Persist> persist;          // to the log, in order of sequence
   std::vector<Entry> committed;            // apply in order: committed AND durable in this node's log (S3)
   std::vector<ReadState> reads;
+  std::vector<StoredRead> stored_needed;   // read them back from the log; each ends in stored_read()
   std::vector<ReplicaId> snapshots_needed; // make and send one to each; then snapshot_sent()
   // A newer state than the log's has arrived: install it, reset the log to it, then snapshot_installed().
   // Nothing else comes out until then.
@@ -74,6 +83,7 @@ struct Output {
 struct FollowerStatus {
   ReplicaId id;
   LogIndex match;
+  LogIndex holds;  // its log is believed to go up to here: what comes after is needed for it
   bool learner = false;
   bool recently_active = false;
   bool snapshotting = false;
@@ -131,10 +141,14 @@ class Core {
   void snapshot_installed(MonoTime now, const SnapshotMeta& meta);
   // ok: the follower has it whole. Not ok: it is probed again, and asked for anew when needed.
   void snapshot_sent(MonoTime now, ReplicaId to, LogIndex index, bool ok);
+  // From `from` of StoredRead on; none: they are not there any more.
+  void stored_read(MonoTime now, ReplicaId to, std::vector<Entry> entries);
   // The transport lost messages to it: fall back from streaming to probing.
   void report_unreachable(ReplicaId to);
   // Forgets entries up to and including index. Requires: applied >= index.
   void compact(LogIndex index);
+  // Keeps at most so many bytes of applied entries in memory; older ones are read back when a follower needs them.
+  void limit_memory(std::size_t bytes);
 
   bool is_leader() const;
   // Leader, and an entry of its own term is applied: may evaluate requests (L5).

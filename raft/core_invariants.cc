@@ -17,7 +17,7 @@ void Core::Impl::check_invariants() const {
 
   CHECK(memberships_.records().front().index <= applied_);
   LogIndex scanned = memberships_.records().front().index;
-  for (LogIndex i = std::max(scanned, log_.base_index()).next(); i <= log_.last_index(); i = i.next()) {
+  for (LogIndex i = std::max(scanned, log_.evicted()).next(); i <= log_.last_index(); i = i.next()) {
     if (log_.at(i).type == EntryType::kMembership) scanned = i;
   }
   CHECK_F(memberships_.index() == scanned, "membership of {}, the newest is at {}", memberships_.index(), scanned);

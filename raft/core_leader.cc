@@ -86,7 +86,12 @@ bool Core::Impl::send_entries(Progress& p) {
       break;
     }
     // One that does not answer is only knocked at.
-    send_append(p, probing && !active ? 0 : options_.max_append_bytes);
+    const bool knock = probing && !active;
+    if (!knock && !at_hand(p)) {
+      ask_stored(p);
+      break;
+    }
+    send_append(p, knock ? 0 : options_.max_append_bytes);
     sent = true;
   }
   return sent;
@@ -100,7 +105,8 @@ void Core::Impl::send_append(Progress& p, std::size_t max_bytes) {
   m.round = current_round();
   LogIndex last = m.log_index;
   if (max_bytes > 0 && p.next <= log_.last_index()) {
-    const std::size_t bytes = log_.copy(p.next, log_.last_index(), max_bytes, m.entries);
+    const std::size_t bytes = log_.in_memory(p.next) ? log_.copy(p.next, log_.last_index(), max_bytes, m.entries)
+                                                     : p.take_stored(max_bytes, m.entries);
     last = m.entries.back().index;
     p.sent(last, bytes);
   } else if (p.state == Progress::State::kProbe) {
@@ -108,6 +114,28 @@ void Core::Impl::send_append(Progress& p, std::size_t max_bytes) {
   }
   p.commit_sent = std::max(p.commit_sent, std::min(commit_, last));
   messages_.push_back(std::move(m));
+}
+
+// What is to be sent next, if there is any: in memory, or read back for this follower.
+bool Core::Impl::at_hand(const Progress& p) const { return p.next > log_.evicted() || p.has_stored(); }
+
+void Core::Impl::ask_stored(Progress& p) {
+  if (std::exchange(p.reading, true)) return;
+  PROBE("raft.stored_entries_needed");
+  p.stored.clear();
+  stored_needed_.push_back({p.id, p.next, log_.evicted(), options_.max_inflight_bytes / 2});
+}
+
+// What was read in another term, or for another place, is of no use; what fits is the log's.
+void Core::Impl::stored_read(ReplicaId to, std::vector<Entry> entries) {
+  Progress* p = is_leader() ? progress_of(to) : nullptr;
+  if (p == nullptr || !std::exchange(p->reading, false) || p->state == Progress::State::kSnapshot) return;
+  if (entries.empty() || entries.front().index != p->next || p->next.previous() < log_.base_index()) return;
+  for (const Entry& entry : entries) {
+    CHECK_F(log_.holds(entry.index, entry.term), "entry {} of term {} was read back; the log's is of term {}",
+            entry.index, entry.term, log_.term_at(entry.index).value_or(Term()));
+  }
+  p->stored.assign(std::make_move_iterator(entries.begin()), std::make_move_iterator(entries.end()));
 }
 
 void Core::Impl::send_heartbeat(Progress& p, bool wants_answer) {

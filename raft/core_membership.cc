@@ -70,6 +70,7 @@ void Core::Impl::membership_changed() {
     next.back().learner = membership().is_learner(id);
   }
   progress_ = std::move(next);
+  std::erase_if(stored_needed_, [&](const StoredRead& read) { return progress_of(read.to) == nullptr; });
   std::erase_if(snapshots_needed_, [&](ReplicaId id) { return progress_of(id) == nullptr; });
   if (transferee_ != ReplicaId() && !membership().is_voter(transferee_)) stop_transfer();
   confirm_rounds();  // the lease now needs a quorum of these

@@ -25,6 +25,7 @@ Output Core::Impl::take_output() {
   take_persist(out);
   take_committed(out);
   out.reads = std::exchange(reads_, {});
+  out.stored_needed = std::exchange(stored_needed_, {});
   out.snapshots_needed = std::exchange(snapshots_needed_, {});
   if (removed_ && handed_ == commit_) out.removed = !std::exchange(removed_told_, true);
   return out;

@@ -86,6 +86,9 @@ class Core::Impl {
   void send_to(Progress& p, bool beat);
   bool send_entries(Progress& p);
   void send_append(Progress& p, std::size_t max_bytes);
+  bool at_hand(const Progress& p) const;
+  void ask_stored(Progress& p);
+  void stored_read(ReplicaId to, std::vector<Entry> entries);
   void send_heartbeat(Progress& p, bool wants_answer);
   std::uint64_t current_round();
   void handle_append_response(const Message& m);
@@ -222,6 +225,7 @@ class Core::Impl {
   // Waiting to leave with the next take_output().
   std::vector<Message> messages_;
   std::vector<ReadState> reads_;
+  std::vector<StoredRead> stored_needed_;
   std::vector<ReplicaId> snapshots_needed_;
   std::optional<SnapshotMeta> installing_;
   bool install_told_ = false;

@@ -7,7 +7,9 @@
 
 namespace meridian::raft {
 
-LogTail::LogTail(LogIndex base, Term base_term, std::vector<Entry> entries) : base_(base), base_term_(base_term) {
+LogTail::LogTail(LogIndex base, Term base_term, std::vector<TermRun> stored, std::vector<Entry> entries)
+    : base_(base), base_term_(base_term), terms_(stored.begin(), stored.end()), evicted_(base) {
+  if (!terms_.empty()) evicted_ = terms_.back().last;
   for (Entry& entry : entries) append(std::move(entry));
   stable_ = last_index();
   next_unsaved_ = stable_.next();
@@ -16,12 +18,13 @@ LogTail::LogTail(LogIndex base, Term base_term, std::vector<Entry> entries) : ba
 std::optional<Term> LogTail::term_at(LogIndex index) const {
   if (index == base_) return base_term_;
   if (index < base_ || index > last_index()) return std::nullopt;
-  return entries_[index - first_index()].term;
+  if (index > evicted_) return entries_[index - evicted_ - 1].term;
+  return std::ranges::partition_point(terms_, [&](const TermRun& run) { return run.last < index; })->term;
 }
 
 const Entry& LogTail::at(LogIndex index) const {
-  CHECK_F(index > base_ && index <= last_index(), "{} is not in ({}, {}]", index, base_, last_index());
-  return entries_[index - first_index()];
+  CHECK_F(in_memory(index), "{} is not in ({}, {}]", index, evicted_, last_index());
+  return entries_[index - evicted_ - 1];
 }
 
 bool LogTail::not_newer_than(LogIndex index, Term term) const {
@@ -30,8 +33,12 @@ bool LogTail::not_newer_than(LogIndex index, Term term) const {
 
 LogIndex LogTail::last_that_may_match(LogIndex index, Term term) const {
   index = std::min(index, last_index());
-  while (index > base_ && at(index).term > term) index = index.previous();
-  return std::max(index, base_);
+  while (index > evicted_ && at(index).term > term) index = index.previous();
+  if (index > evicted_) return index;
+  for (auto run = terms_.rbegin(); run != terms_.rend(); ++run) {
+    if (run->first <= index && run->term <= term) return std::min(index, run->last);
+  }
+  return base_;
 }
 
 void LogTail::append(Entry entry) {
@@ -42,10 +49,10 @@ void LogTail::append(Entry entry) {
 }
 
 void LogTail::truncate(LogIndex from) {
-  CHECK(from > base_);
+  CHECK_F(from > evicted_, "truncating from {}: entries up to {} were applied", from, evicted_);
   if (from > last_index()) return;
   bytes_ -= bytes_after(from.previous());
-  entries_.erase(entries_.begin() + static_cast<std::ptrdiff_t>(from - first_index()), entries_.end());
+  entries_.erase(entries_.begin() + static_cast<std::ptrdiff_t>(from - evicted_ - 1), entries_.end());
   stable_ = std::min(stable_, from.previous());
   if (from < next_unsaved_) {  // the disk has been given what is dropped here
     truncate_from_ = std::min(truncate_from_.value_or(from), from);
@@ -59,17 +66,34 @@ void LogTail::truncate(LogIndex from) {
 void LogTail::compact(LogIndex index) {
   if (index <= base_) return;
   CHECK_F(index <= stable_, "compacting {} above the durable {}", index, stable_);
-  const Term term = at(index).term;
-  for (LogIndex i = first_index(); i <= index; i = i.next()) bytes_ -= at(i).bytes();
-  entries_.erase(entries_.begin(), entries_.begin() + static_cast<std::ptrdiff_t>(index - base_));
+  base_term_ = term_at(index).value();
   base_ = index;
-  base_term_ = term;
+  if (index > evicted_) evict_to(index);
+  while (!terms_.empty() && terms_.front().last <= index) terms_.pop_front();
+  if (!terms_.empty()) terms_.front().first = index.next();
+}
+
+void LogTail::evict_to(LogIndex index) {
+  for (; evicted_ < index; evicted_ = evicted_.next(), entries_.pop_front()) {
+    const Entry& entry = entries_.front();
+    bytes_ -= entry.bytes();
+    if (terms_.empty() || terms_.back().term != entry.term) terms_.push_back({entry.index, entry.index, entry.term});
+    terms_.back().last = entry.index;
+  }
+}
+
+void LogTail::evict(LogIndex up_to, std::size_t bytes) {
+  CHECK_F(up_to <= stable_, "evicting {} above the durable {}", up_to, stable_);
+  LogIndex to = evicted_;
+  for (std::size_t left = bytes_; left > bytes && to < up_to; to = to.next()) left -= at(to.next()).bytes();
+  evict_to(to);
 }
 
 void LogTail::reset(LogIndex base, Term base_term) {
   entries_.clear();
+  terms_.clear();
   bytes_ = 0;
-  base_ = base;
+  base_ = evicted_ = base;
   base_term_ = base_term;
   stable_ = base;
   next_unsaved_ = base.next();
@@ -86,7 +110,7 @@ std::size_t LogTail::copy(LogIndex from, LogIndex to, std::size_t max_bytes, std
     bytes += size;
   }
   if (end > from) {
-    const auto first = entries_.begin() + static_cast<std::ptrdiff_t>(from - first_index());
+    const auto first = entries_.begin() + static_cast<std::ptrdiff_t>(from - evicted_ - 1);
     out.insert(out.end(), first, first + static_cast<std::ptrdiff_t>(end - from));
   }
   return bytes;
@@ -94,7 +118,7 @@ std::size_t LogTail::copy(LogIndex from, LogIndex to, std::size_t max_bytes, std
 
 std::size_t LogTail::bytes_after(LogIndex index) const {
   std::size_t bytes = 0;
-  for (LogIndex i = std::max(index, base_).next(); i <= last_index(); i = i.next()) bytes += at(i).bytes();
+  for (LogIndex i = std::max(index, evicted_).next(); i <= last_index(); i = i.next()) bytes += at(i).bytes();
   return bytes;
 }
 
@@ -114,11 +138,17 @@ void LogTail::finish_persist(std::uint64_t sequence) {
 }
 
 void LogTail::check_invariants() const {
-  CHECK(base_ <= stable_ && stable_ <= last_index());
+  CHECK(base_ <= evicted_ && evicted_ <= stable_ && stable_ <= last_index());
   CHECK_F(stable_ < next_unsaved_ && next_unsaved_ <= last_index().next(), "{} {} {}", stable_, next_unsaved_,
           last_index());
   LogIndex index = base_;
   Term term = base_term_;
+  for (const TermRun& run : terms_) {
+    CHECK(run.first == index.next() && run.last >= run.first && run.term >= term);
+    index = run.last;
+    term = run.term;
+  }
+  CHECK(index == evicted_);
   for (const Entry& entry : entries_) {
     index = index.next();
     CHECK(entry.index == index && entry.term >= term);

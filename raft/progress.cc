@@ -37,7 +37,19 @@ bool Progress::acknowledge(LogIndex index) {
   return true;
 }
 
+std::size_t Progress::take_stored(std::size_t max_bytes, std::vector<Entry>& out) {
+  CHECK(has_stored());
+  std::size_t bytes = 0;
+  while (!stored.empty() && (bytes == 0 || bytes + stored.front().bytes() <= max_bytes)) {
+    bytes += stored.front().bytes();
+    out.push_back(std::move(stored.front()));
+    stored.pop_front();
+  }
+  return bytes;
+}
+
 void Progress::become_probe(LogIndex next_index) {
+  stored.clear();
   state = State::kProbe;
   probe_sent = false;
   inflight_.clear();

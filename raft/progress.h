@@ -8,8 +8,10 @@
 
 #include <cstdint>
 #include <deque>
+#include <vector>
 
 #include "base/types.h"
+#include "raft/types.h"
 
 namespace meridian::raft {
 
@@ -35,6 +37,13 @@ class Progress {
   void sent(LogIndex last, std::size_t bytes);
   // It holds everything up to index. Answers whether that is news.
   bool acknowledge(LogIndex index);
+  // Read back from the disk to be sent: the entries from next on, where they are not in memory.
+  std::deque<Entry> stored;
+  bool reading = false;  // they were asked for
+
+  bool has_stored() const { return !stored.empty() && stored.front().index == next; }
+  // Moves entries into out until max_bytes are reached, at least one; answers their bytes. Requires: has_stored().
+  std::size_t take_stored(std::size_t max_bytes, std::vector<Entry>& out);
   void become_probe(LogIndex next_index);
   void become_replicate();
   void become_snapshot();
@@ -46,6 +55,7 @@ class Progress {
   void hash_into(Hasher& h, MonoTime now) const {
     h.add(id.value(), learner, match.value(), next.value(), static_cast<std::uint64_t>(state), probe_sent);
     h.add(commit_sent.value(), acked_round, static_cast<std::uint64_t>((now - last_active).count()), priority);
+    h.add(reading, stored.size());
     for (const Send& s : inflight_) h.add(s.last.value(), s.bytes);
   }
 

@@ -30,6 +30,13 @@ struct Entry {
   std::size_t bytes() const { return 32 + (data ? data->size() : 0); }
 };
 
+// Entries first to last have this term.
+struct TermRun {
+  LogIndex first, last;
+  Term term;
+  friend bool operator==(const TermRun&, const TermRun&) = default;
+};
+
 // Who decides and who follows. All vectors are sorted and free of duplicates.
 // Invariants: no replica is both voter (of either half) and learner; learners_next (outgoing voters that
 // become learners when the joint phase ends) is a subset of outgoing; outgoing is empty unless joint.

@@ -43,6 +43,8 @@ void declare_storage(Settings& s, StorageConfig& c) {
   s.add_bytes("storage.write_buffer", "of that, each of three for what is not flushed yet; 0: a share", &c.write_buffer, 0,
               kTebibyte);
   s.add_bytes("storage.log_segment", "size of a segment of the log", &c.log_segment, 1 << 20, 1 << 30);
+  s.add_bytes("storage.log_keep", "of the log, kept on disk for replicas that lag", &c.log_keep, 1 << 20, kTebibyte);
+  s.add_bytes("storage.log_max", "of the log, kept on disk while a replica is brought up that needs it", &c.log_max, 1 << 20, kTebibyte);
   s.add_bytes("storage.background_rate", "what flushes and compactions write a second at most; compactions are paced below it; 0: neither",
               &c.background_rate, 0, kTebibyte);
 }

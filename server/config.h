@@ -36,6 +36,8 @@ struct StorageConfig {
   std::uint64_t write_buffer = 0;
   std::uint64_t version_cache = 0;
   std::uint64_t log_segment = 64 << 20;
+  std::uint64_t log_keep = 256 << 20;
+  std::uint64_t log_max = std::uint64_t{4} << 30;
   std::uint64_t background_rate = 256 << 20;  // bytes a second; 0: no limit and no pace
 };
 

@@ -37,8 +37,8 @@ std::vector<NodeMemory::Part> NodeMemory::parts() const {
           {"write_buffers", kWriteBuffers * write_buffer},
           {"version_cache", version_cache},
           {"queue", queue},
-          // While a flush goes on, as much may come again.
-          {"log", 2 * unflushed_log + lagging_log},
+          // Twice: what is read back for a follower, too.
+          {"log", 2 * recent_log},
           {"remembered_ids", remembered_ids}};
 }
 
@@ -59,7 +59,7 @@ Result<NodeMemory> divide_memory(const StorageConfig& storage, const LimitsConfi
                           .version_cache = or_share(storage.version_cache),
                           .queue = limits.queue != 0 ? limits.queue : std::max(share, least_queue(limits)),
                           .unflushed_log = share,
-                          .lagging_log = share / 4,
+                          .recent_log = share / 4,
                           .remembered_ids = std::min(share, NodeMemory::kBytesPerRememberedId << 20)};
   if (memory.total() <= storage.memory) return memory;
   std::string parts;

@@ -17,8 +17,8 @@ struct NodeMemory {
   std::uint64_t write_buffer = 0;     // each of kWriteBuffers
   std::uint64_t version_cache = 0;    // records read lately
   std::uint64_t queue = 0;            // requests that wait, and entries that are not applied; beyond it: busy
-  std::uint64_t unflushed_log = 0;    // entries that a restart would need, when the engine is asked to flush
-  std::uint64_t lagging_log = 0;      // entries kept for followers that lag
+  std::uint64_t unflushed_log = 0;    // on disk: entries that a restart would need, when the engine is asked to flush
+  std::uint64_t recent_log = 0;       // applied entries at hand for followers; older ones are read back
   std::uint64_t remembered_ids = 0;   // of requests, at a leader
 
   static constexpr std::uint64_t kWriteBuffers = 3;

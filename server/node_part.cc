@@ -100,7 +100,9 @@ NodeOptions node_options(const NodeConfig& config, const NodeMemory& memory, std
   options.replica.request_window = config.limits.request_window;
   options.replica.max_queued_bytes = memory.queue;
   options.replica.flush_after_bytes = memory.unflushed_log;
-  options.replica.keep_log_bytes = memory.lagging_log;
+  options.replica.log_memory_bytes = memory.recent_log;
+  options.replica.keep_log_bytes = config.storage.log_keep;
+  options.replica.max_log_bytes = config.storage.log_max;
   options.replica.remembered_requests = memory.remembered_requests();
   options.replica.limits = config.limits.to_api();
   options.replica.seed = seed;

@@ -1,6 +1,7 @@
 #include "shard/log_trimmer.h"
 
 #include <algorithm>
+#include <optional>
 
 #include "base/fault.h"
 #include "shard/applied_state.h"
@@ -43,19 +44,30 @@ void LogTrimmer::trim() {
       }));
 }
 
+// What lies before it is needed by nobody, as far as this replica knows. A follower does not know how far the others
+// are, and may lead next: it keeps the tail.
+LogIndex LogTrimmer::needed_by_followers(LogIndex target, const raft::Status& status) const {
+  if (DELIBERATE_BUG("trim_at_flush")) return target;
+  const ReplicaOptions& options = deps_.options;
+  if (!BUGGIFY("log_trimmer.no_tail")) {
+    target = std::min(target, deps_.log.index_before_last(options.shard, options.keep_log_bytes));
+  }
+  for (const raft::FollowerStatus& f : status.followers) {
+    const std::optional<LogIndex> holds = f.snapshotting ? deps_.snapshots.on_its_way(f.id) : f.holds;
+    if (!holds || *holds >= target) continue;
+    if (deps_.log.bytes_after(options.shard, *holds) > options.max_log_bytes) {
+      PROBE("log_trimmer.follower_left_behind");
+      continue;
+    }
+    target = *holds;
+  }
+  return target;
+}
+
 void LogTrimmer::trim_to(LogIndex persisted) {
   const raft::Status status = deps_.core.status();
   LogIndex target = DELIBERATE_BUG("truncate_above_flush") ? status.applied : std::min(persisted, status.applied);
-  const std::size_t kept = deps_.core.retained_bytes();
-  const bool keep_tail = kept <= deps_.options.keep_log_bytes && !BUGGIFY("log_trimmer.no_tail");
-  if (keep_tail) {
-    // Followers that are within reach are served from the log.
-    for (const raft::FollowerStatus& f : status.followers) {
-      if (f.recently_active && !f.snapshotting) target = std::min(target, f.match);
-    }
-    // A follower does not know how far the others are; it may lead next.
-    if (status.followers.empty()) return;
-  }
+  target = needed_by_followers(target, status);
   if (target < status.first_index) return;
   const Term term = deps_.core.term_at(target);
   deps_.core.compact(target);

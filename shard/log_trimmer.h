@@ -1,6 +1,7 @@
-// Keeps the log short: what a flush has made durable in the data is not needed by a restart (S4), and only
-// a bounded tail is kept for followers that lag; further back they get a snapshot. Works when enough was
-// applied since the last time, so an idle shard costs nothing.
+// Keeps the log short. What a flush has made durable in the data is not needed by a restart (S4). Beyond that every
+// replica keeps a tail for followers that lag, and a leader all that a follower within reach still needs, one that is
+// being sent a snapshot included: else it would need the next one as soon as it has this one (S4a). Works when enough
+// was applied since the last time, so an idle shard costs nothing.
 #pragma once
 
 #include <functional>
@@ -11,6 +12,7 @@
 #include "raft/core.h"
 #include "shard/log/log_store.h"
 #include "shard/options.h"
+#include "shard/snapshots.h"
 
 namespace meridian {
 
@@ -22,6 +24,7 @@ class LogTrimmer {
     LogStore& log;
     raft::Core& core;
     const ReplicaOptions& options;
+    const SnapshotSender& snapshots;
     std::function<void(Error)> fatal;
   };
   explicit LogTrimmer(Deps deps) : deps_(std::move(deps)) {}
@@ -33,6 +36,7 @@ class LogTrimmer {
  private:
   void trim();
   void trim_to(LogIndex persisted);
+  LogIndex needed_by_followers(LogIndex target, const raft::Status& status) const;
 
   Deps deps_;
   std::size_t since_trim_ = 0;

@@ -31,7 +31,9 @@ struct ReplicaOptions {
   std::size_t max_entry_bytes = 1 << 20;         // commands are grouped up to this
   std::size_t max_apply_bytes = 4 << 20;         // of one engine batch
   std::size_t trim_after_bytes = 8 << 20;        // how much is applied before the log is trimmed again
-  std::size_t keep_log_bytes = 16 << 20;         // kept for followers that lag, beyond what a restart needs
+  std::size_t keep_log_bytes = 256 << 20;        // on disk for followers that lag, beyond what a restart needs
+  std::size_t max_log_bytes = std::size_t{4} << 30;  // so much for one that is being brought up, with a snapshot or without
+  std::size_t log_memory_bytes = 16 << 20;       // of applied entries in memory; older ones are read back
   std::size_t flush_after_bytes = 64 << 20;      // applied and not flushed: the engine is asked to
   std::size_t snapshot_chunk_bytes = 1 << 20;
   std::size_t version_cache_bytes = 64 << 20;    // version_cache.h

@@ -49,14 +49,15 @@ Replica::Replica(Deps deps, ReplicaOptions options, StateMachine machine, raft::
       machine_(std::move(machine)),
       versions_(options_.version_cache_bytes),
       core_(raft_options(options_), std::move(initial), deps_.runtime.now()),
-      writes_({deps_.runtime, deps_.engine, deps_.hlc, core_, machine_, deps_.placement, options_, [this] { wake(); }, [this] { return where(); },
-               [this] { return unapplied_bytes_; }}),
+      writes_({deps_.runtime, deps_.engine, deps_.hlc, core_, machine_, deps_.placement, options_, [this] { wake(); },
+               [this] { return where(); }, [this] { return unapplied_bytes_; }}),
       reads_({deps_.runtime, deps_.engine, deps_.hlc, core_, machine_, writes_, versions_, options_, [this] { wake(); },
               [this] { return where(); }, [this] { return deps_.log.is_full(); }}),
       snapshots_out_({deps_.runtime, deps_.engine, deps_.fs, core_, options_, deps_.ship, [this] { wake(); },
                       deps_.scratch_directory + "/out"}),
-      snapshots_in_({deps_.runtime, deps_.fs, [this](raft::Message m) { receive(std::move(m)); }, deps_.scratch_directory + "/in"}),
-      trimmer_({deps_.runtime, deps_.engine, deps_.log, core_, options_, deps_.fatal}) {
+      snapshots_in_({deps_.runtime, deps_.fs, [this](raft::Message m) { receive(std::move(m)); },
+                     deps_.scratch_directory + "/in"}),
+      trimmer_({deps_.runtime, deps_.engine, deps_.log, core_, options_, snapshots_out_, deps_.fatal}) {
   wake();
 }
 
@@ -201,8 +202,8 @@ void Replica::pass() {
 
 bool Replica::no_room() const { return deps_.log.is_full() || trouble_; }
 
-// A leader whose disk is full takes no writes; another may. The voters are asked one after the other, and round again: those
-// without room do not answer, so that where nobody has any this one goes on saying so.
+// A leader whose disk is full takes no writes; another may. The voters are asked one after the other, and round again:
+// those without room do not answer, so that where nobody has any this one goes on saying so.
 void Replica::hand_over_if_full(MonoTime now) {
   if (!core_.is_leader() || !no_room()) return asked_to_lead_.clear();
   if (!core_.may_propose(now)) return;  // one is being asked
@@ -236,12 +237,24 @@ void Replica::take_output(MonoTime now) {
     if (out.persist) persist(std::move(*out.persist));
     if (!out.committed.empty()) apply(std::move(out.committed));
     for (const raft::ReadState& read : out.reads) reads_.read_index_answered(read);
+    for (const raft::StoredRead& read : out.stored_needed) read_stored(read);
     for (const ReplicaId to : out.snapshots_needed) snapshots_out_.send(to);
     if (out.install) install(*out.install);
     if (out.removed && !std::exchange(removed_, true) && on_removed_) on_removed_();
   }
   // Reads whose index is applied already are served in this pass.
   reads_.run(now);
+  core_.limit_memory(BUGGIFY("replica.no_log_in_memory") ? 0 : options_.log_memory_bytes);
+}
+
+void Replica::read_stored(const raft::StoredRead& read) {
+  deps_.log.read(options_.shard, read.from, read.last, read.max_bytes,
+                 lifetime_.guard([this, to = read.to](Result<std::vector<raft::Entry>> entries) {
+                   // None: the log was cut meanwhile.
+                   core_.stored_read(deps_.runtime.now(), to,
+                                     entries ? std::move(*entries) : std::vector<raft::Entry>());
+                   wake();
+                 }));
 }
 
 void Replica::persist(raft::Persist persist) {
@@ -289,11 +302,12 @@ void Replica::write_batch(MayBlock may_block) {
   }
   auto result = std::make_shared<Result<>>();
   auto batch = std::make_shared<WriteBatch>(std::move(applying_->batch));
-  deps_.runtime.run_blocking([result, batch, &engine = deps_.engine] { *result = engine.write(*batch, MayBlock::kYes); },
-                             lifetime_.guard([this, result, batch] {
-                               applying_->batch = std::move(*batch);
-                               batch_written(std::move(*result));
-                             }));
+  deps_.runtime.run_blocking(
+      [result, batch, &engine = deps_.engine] { *result = engine.write(*batch, MayBlock::kYes); },
+      lifetime_.guard([this, result, batch] {
+        applying_->batch = std::move(*batch);
+        batch_written(std::move(*result));
+      }));
 }
 
 void Replica::batch_written(Result<> result) {
@@ -322,7 +336,8 @@ void Replica::batch_written(Result<> result) {
 }
 
 void Replica::data_disk_full() {
-  if (!trouble_) refuse_with(Error(ErrorCode::kDiskFull, fmt::format("the data disk of node {} is full", options_.node)));
+  if (!trouble_)
+    refuse_with(Error(ErrorCode::kDiskFull, fmt::format("the data disk of node {} is full", options_.node)));
 }
 
 // Ingest first, then reset the log: a crash in between leaves a log that does not hold what is applied,
@@ -332,7 +347,7 @@ void Replica::install(const raft::SnapshotMeta& meta) {
   trimmer_.reset();
   to_apply_.clear();  // covered by the snapshot
   unapplied_bytes_ = applying_bytes_;
-  if (applying_) {    // let the batch under way end; nothing may be applied while the ranges are replaced
+  if (applying_) {  // let the batch under way end; nothing may be applied while the ranges are replaced
     deps_.runtime.after(Duration(1'000), lifetime_.guard([this, meta] { install(meta); }));
     return;
   }
@@ -340,7 +355,8 @@ void Replica::install(const raft::SnapshotMeta& meta) {
   auto result = std::make_shared<Result<>>();
   deps_.runtime.run_blocking(
       [result, &engine = deps_.engine, files = snapshots_in_.files(meta),
-       ranges = shard_ranges(options_.shard, options_.keyspace), scratch = deps_.scratch_directory + "/ingest", &fs = deps_.fs] {
+       ranges = shard_ranges(options_.shard, options_.keyspace), scratch = deps_.scratch_directory + "/ingest",
+       &fs = deps_.fs] {
         *result = [&]() -> Result<> {
           RETURN_IF_ERROR(fs.remove_all(scratch));  // of an attempt that found the disk full
           RETURN_IF_ERROR(fs.create_directories(scratch));

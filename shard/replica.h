@@ -103,6 +103,7 @@ class Replica {
   void pass();
   void set_timer(MonoTime now);
   void take_output(MonoTime now);
+  void read_stored(const raft::StoredRead& read);
   void persist(raft::Persist persist);
   void apply(std::vector<raft::Entry> entries);
   void apply_next();

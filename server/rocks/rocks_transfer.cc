@@ -17,11 +17,13 @@ namespace meridian {
 
 namespace {
 
+constexpr std::uint64_t kMaxIngestedTables = 6;  // fewer than start a compaction (rocks_options.cc)
+
 // A sequence of tables of bounded size, each optionally with the deletion of the interval it stands for.
 class TableSequence {
  public:
-  TableSequence(const RocksOptions& options, std::string directory, std::string_view stem)
-      : options_(options),
+  TableSequence(const RocksOptions& options, std::uint64_t table_bytes, std::string directory, std::string_view stem)
+      : table_bytes_(table_bytes),
         table_options_(make_transfer_options(options)),
         directory_(std::move(directory)),
         stem_(stem) {}
@@ -32,7 +34,7 @@ class TableSequence {
   void begin_range(std::string start) { deleted_from_ = std::move(start); }
 
   Result<> put(const rocksdb::Slice& key, const rocksdb::Slice& value) {
-    if (writer_ && writer_->FileSize() >= options_.export_file_bytes) RETURN_IF_ERROR(finish(key));
+    if (writer_ && writer_->FileSize() >= table_bytes_) RETURN_IF_ERROR(finish(key));
     RETURN_IF_ERROR(open());
     ++files_.keys;
     return to_result(writer_->Put(key, value), "write a table");
@@ -71,7 +73,7 @@ class TableSequence {
     return to_result(writer_->Open(path), "create a table");
   }
 
-  const RocksOptions& options_;
+  const std::uint64_t table_bytes_;
   const rocksdb::Options table_options_;
   const std::string directory_;
   const std::string_view stem_;
@@ -180,7 +182,7 @@ std::string_view last_key_bound() {
 
 Result<ExportedFiles> export_tables(rocksdb::DB& db, const RocksOptions& options, const std::vector<KeyRange>& ranges,
                                     const rocksdb::Snapshot* snapshot, const std::string& directory) {
-  TableSequence tables(options, directory, "export-");
+  TableSequence tables(options, options.export_file_bytes, directory, "export-");
   for (const auto& range : normalized(ranges)) {
     const rocksdb::Slice start = to_slice(range.start), end = to_slice(range.end);
     rocksdb::ReadOptions read;
@@ -208,7 +210,17 @@ Result<std::vector<std::string>> write_replacing_tables(const RocksOptions& opti
   ReceivedKeys received(options, std::move(overrides));
   RETURN_IF_ERROR(received.open(paths));
 
-  TableSequence tables(options, directory, "ingest-");
+  // Each comes with the deletion of what it replaces, so over old data RocksDB puts all of them on level 0: few tables,
+  // or writes would stop until they are compacted.
+  std::uint64_t bytes = 0;
+  for (const std::string& path : paths) {
+    std::uint64_t size = 0;
+    RETURN_IF_ERROR(to_result(make_transfer_options(options).env->GetFileSize(path, &size),
+                              "ask for the size of a received table"));
+    bytes += size;
+  }
+  TableSequence tables(options, std::max<std::uint64_t>(options.export_file_bytes, bytes / kMaxIngestedTables),
+                       directory, "ingest-");
   auto next = received.peek();
   for (const auto& range : normalized(std::move(ranges))) {
     tables.begin_range(range.start);

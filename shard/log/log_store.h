@@ -2,8 +2,8 @@
 // fsync for all that waits (protocols S1, S3, S4). shard/log/segmented_log.h is the implementation.
 //
 // Lives on one loop (that of the Runtime it was opened with): every call comes from there, every callback
-// runs there. There is no reading back: the raft cores keep the retained entries in memory, and what a
-// start found on disk is handed out once, by open_segmented_log.
+// runs there. The raft cores keep the newest entries in memory and read older ones back from here. What a start
+// found on disk is handed out once, by open_segmented_log.
 #pragma once
 
 #include <cstdint>
@@ -45,9 +45,13 @@ struct RecoveredLog {
   ReplicaId replica;
   std::optional<raft::HardState> hard_state;  // nullopt: none was ever stored (raft::InitialState::fresh)
   LogBase base;
-  std::vector<raft::Entry> entries;  // contiguous from base.index + 1
+  std::vector<raft::TermRun> stored;  // contiguous from base.index + 1: what can be read back (LogStore::read)
+  std::vector<raft::Entry> entries;   // contiguous after those
 
-  LogIndex last_index() const { return base.index + entries.size(); }
+  LogIndex last_index() const {
+    if (!entries.empty()) return entries.back().index;
+    return stored.empty() ? base.index : stored.back().last;
+  }
   // Does it hold (index, term), as its base or as an entry? If not for what the data has applied, the
   // log is older than an installed snapshot: reset it, keep term and vote (S5).
   bool holds(LogIndex index, Term term) const;
@@ -77,6 +81,16 @@ class LogStore {
   // the next batch, so a crash may bring them back. A base that is not above the present one is ignored.
   virtual void truncate_prefix(ShardId shard, LogBase new_base) = 0;
 
+  // Entries from `from` on, as many as max_bytes take but one at least, up to `to`; never inside this call. Those asked
+  // for are durable. kNotFound: the log was cut, reset or removed meanwhile. Damage is fatal to the node, and never
+  // answered.
+  using ReadDone = std::move_only_function<void(Result<std::vector<raft::Entry>>)>;
+  virtual void read(ShardId shard, LogIndex from, LogIndex to, std::uint64_t max_bytes, ReadDone done) = 0;
+  // Of the entries after index, about.
+  virtual std::uint64_t bytes_after(ShardId shard, LogIndex index) const = 0;
+  // The lowest index after which there are at most so many bytes; that of the base where all are fewer.
+  virtual LogIndex index_before_last(ShardId shard, std::uint64_t bytes) const = 0;
+
   // Removes the shard's log, hard state included, and leaves a tombstone: no replica below min_allowed
   // can ever have a log here again. Also right where there is no log. Requires: replica < min_allowed.
   virtual void remove(ShardId shard, ReplicaId replica, ReplicaId min_allowed, Callback durable) = 0;
@@ -92,13 +106,17 @@ class LogStore {
 struct LogOptions {
   std::uint64_t segment_bytes = 64 << 20;
   std::uint64_t max_batch_bytes = 8 << 20;  // a batch this large takes no more; the next begins
-  std::uint64_t reserve_bytes = 4 << 20;    // the file is grown in such steps, so that few syncs change its size; 0: never
-  Duration mark_delay{10'000};              // how long a completed sync waits for a batch to record it (S1)
+  std::uint64_t reserve_bytes =
+      4 << 20;                  // the file is grown in such steps, so that few syncs change its size; 0: never
+  Duration mark_delay{10'000};  // how long a completed sync waits for a batch to record it (S1)
   Duration full_retry{1'000'000};
   // The oldest segment is emptied when less than this part of it is live, or when the log is over
   // max_bytes and over three times its live bytes.
   double rewrite_below = 0.25;
   std::uint64_t max_bytes = 1 << 30;
+  // Up to which entry a shard's data is on disk. A start hands out the entries after it, and of the others where they
+  // stand; unset: all entries.
+  std::function<LogIndex(ShardId)> applied;
   // The node has stored its identity, so a log must be there: none is kCorruption, not a fresh start.
   bool must_exist = false;
   // A write or a sync failed: nothing is known about the log any more, and nothing is acknowledged from

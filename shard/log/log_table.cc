@@ -1,5 +1,6 @@
 #include "shard/log/log_table.h"
 
+#include <algorithm>
 #include <utility>
 
 #include "base/check.h"
@@ -7,29 +8,63 @@
 namespace meridian {
 namespace {
 
-std::int64_t bytes_of(const raft::Entry& entry) { return static_cast<std::int64_t>(entry.bytes()); }
+template <class Runs>
+auto find_run(Runs& runs, LogIndex index) {
+  return std::partition_point(runs.begin(), runs.end(), [&](const EntryRun& run) { return run.last < index; });
+}
 
 }  // namespace
 
+std::deque<EntryRun>::iterator ShardLog::run_of(LogIndex index) { return find_run(runs, index); }
+std::deque<EntryRun>::const_iterator ShardLog::run_of(LogIndex index) const { return find_run(runs, index); }
+
 void LogTable::load(std::map<ShardId, ShardLog> shards) {
   shards_ = std::move(shards);
-  for (const auto& [shard, log] : shards_) {
-    for (const StoredEntry& stored : log.entries) live_.add_live(stored.sequence, bytes_of(stored.entry));
+  for (auto& [shard, log] : shards_) {
+    for (EntryRun& run : log.runs) {
+      run.open = false;
+      live_.add_live(run.sequence, static_cast<std::int64_t>(run.bytes));
+    }
   }
 }
 
-void LogTable::drop_front(ShardLog& log) {
-  live_.add_live(log.entries.front().sequence, -bytes_of(log.entries.front().entry));
-  log.entries.pop_front();
+void LogTable::set_bytes(EntryRun& run, std::uint64_t bytes) {
+  live_.add_live(run.sequence, static_cast<std::int64_t>(bytes) - static_cast<std::int64_t>(run.bytes));
+  run.bytes = bytes;
 }
 
-void LogTable::drop_back(ShardLog& log) {
-  live_.add_live(log.entries.back().sequence, -bytes_of(log.entries.back().entry));
-  log.entries.pop_back();
+void LogTable::append(ShardLog& log, const raft::Entry& entry, std::uint64_t sequence) {
+  if (log.runs.empty() || !log.runs.back().takes(entry.index, entry.term, sequence)) {
+    log.runs.push_back({entry.index, entry.index.previous(), entry.term, sequence, 0, true});
+  }
+  EntryRun& run = log.runs.back();
+  run.last = entry.index;
+  set_bytes(run, run.bytes + entry.bytes());
 }
 
-void LogTable::clear_entries(ShardLog& log) {
-  while (!log.entries.empty()) drop_back(log);
+void LogTable::cut_front(ShardLog& log, LogIndex to) {
+  while (!log.runs.empty() && log.runs.front().last <= to) {
+    set_bytes(log.runs.front(), 0);
+    log.runs.pop_front();
+  }
+  if (log.runs.empty() || log.runs.front().first > to) return;
+  EntryRun& run = log.runs.front();
+  set_bytes(run, run.part(run.last - to));
+  run.first = to.next();
+}
+
+void LogTable::cut_back(ShardLog& log, LogIndex from) {
+  while (!log.runs.empty() && log.runs.back().first >= from) {
+    set_bytes(log.runs.back(), 0);
+    log.runs.pop_back();
+  }
+  if (log.runs.empty()) return;
+  EntryRun& run = log.runs.back();
+  // What comes next stands behind what was cut off here.
+  run.open = false;
+  if (run.last < from) return;
+  set_bytes(run, run.part(from - run.first));
+  run.last = from.previous();
 }
 
 void LogTable::update(const LogUpdate& update, std::uint64_t sequence) {
@@ -44,20 +79,19 @@ void LogTable::update(const LogUpdate& update, std::uint64_t sequence) {
   CHECK_F(log.replica == update.replica, "shard {}: replica {} writes to the log of replica {}", update.shard,
           update.replica, log.replica);
   if (update.reset) {
-    clear_entries(log);
+    cut_back(log, log.base.index.next());
     log.base = *update.reset;
     log.base_sequence = sequence;
   }
   if (update.truncate_from) {
     CHECK_F(*update.truncate_from > log.base.index, "shard {}: truncation from {} at base {}", update.shard,
             *update.truncate_from, log.base.index);
-    while (log.last_index() >= *update.truncate_from) drop_back(log);
+    cut_back(log, *update.truncate_from);
   }
   for (const raft::Entry& entry : update.entries) {
     CHECK_F(entry.index == log.last_index().next(), "shard {}: entry {} after {}", update.shard, entry.index,
             log.last_index());
-    log.entries.push_back({entry, sequence});
-    live_.add_live(sequence, bytes_of(entry));
+    append(log, entry, sequence);
   }
   if (update.hard_state) {
     log.hard_state = update.hard_state;
@@ -72,9 +106,9 @@ bool LogTable::truncate_prefix(ShardId shard, const LogBase& base, std::uint64_t
   if (base.index <= log.base.index) return false;
   CHECK_F(base.index <= log.last_index(), "shard {}: the log ends at {}, its prefix cannot at {}", shard,
           log.last_index(), base.index);
-  CHECK_F(log.at(base.index).entry.term == base.term, "shard {}: entry {} has term {}, not {}", shard, base.index,
-          log.at(base.index).entry.term, base.term);
-  for (std::uint64_t n = base.index - log.base.index; n > 0; --n) drop_front(log);
+  const Term term = log.run_of(base.index)->term;
+  CHECK_F(term == base.term, "shard {}: entry {} has term {}, not {}", shard, base.index, term, base.term);
+  cut_front(log, base.index);
   log.base = base;
   log.base_sequence = sequence;
   return true;
@@ -86,7 +120,7 @@ void LogTable::remove(ShardId shard, ReplicaId replica, ReplicaId min_allowed, s
   CHECK_F(log.replica.value() == 0 || log.replica == replica || log.replica >= min_allowed,
           "shard {}: removal of replica {}, but the log is of replica {}", shard, replica, log.replica);
   if (log.replica < min_allowed) {
-    clear_entries(log);
+    cut_back(log, log.base.index.next());
     log = ShardLog{.min_allowed = log.min_allowed};
   }
   log.min_allowed = std::max(log.min_allowed, min_allowed);
@@ -99,30 +133,48 @@ ReplicaId LogTable::smallest_allowed(ShardId shard) const {
 }
 
 ReplicaId LogTable::replica_of(ShardId shard) const {
+  const ShardLog* log = find(shard);
+  return log == nullptr ? ReplicaId() : log->replica;
+}
+
+const ShardLog* LogTable::find(ShardId shard) const {
   const auto found = shards_.find(shard);
-  return found == shards_.end() ? ReplicaId() : found->second.replica;
+  return found == shards_.end() || found->second.replica.value() == 0 ? nullptr : &found->second;
+}
+
+std::uint64_t LogTable::bytes_after(ShardId shard, LogIndex index) const {
+  const ShardLog* log = find(shard);
+  if (log == nullptr) return 0;
+  std::uint64_t bytes = 0;
+  for (auto run = log->run_of(index.next()); run != log->runs.end(); ++run) {
+    bytes += run->first > index ? run->bytes : run->part(run->last - index);
+  }
+  return bytes;
+}
+
+LogIndex LogTable::index_before_last(ShardId shard, std::uint64_t bytes) const {
+  const ShardLog* log = find(shard);
+  if (log == nullptr) return LogIndex();
+  for (auto run = log->runs.rbegin(); run != log->runs.rend(); ++run) {
+    if (run->bytes > bytes) return run->last;
+    bytes -= run->bytes;
+  }
+  return log->base.index;
 }
 
 std::vector<LogTable::Item> LogTable::stated_below(std::uint64_t end) const {
   std::vector<Item> items;
   for (const auto& [shard, log] : shards_) {
-    if (log.state_within(end) || log.tombstone_within(end)) items.push_back({shard, LogIndex(), LogIndex()});
-    bool open = false;
-    for (const StoredEntry& stored : log.entries) {
-      const bool stated = stored.sequence < end;
-      if (stated && open) {
-        items.back().to = stored.entry.index;
-      } else if (stated) {
-        items.push_back({shard, stored.entry.index, stored.entry.index});
-      }
-      open = stated;
+    if (log.state_within(end) || log.tombstone_within(end)) items.push_back({shard, std::nullopt});
+    for (const EntryRun& run : log.runs) {
+      if (run.sequence < end) items.push_back({shard, run});
     }
   }
   return items;
 }
 
-void LogTable::restate_state(ShardId shard, ShardLog& log, std::uint64_t end, std::uint64_t sequence,
-                             std::string& out) {
+void LogTable::restate_state(ShardId shard, std::uint64_t end, std::uint64_t sequence, std::string& out) {
+  ShardLog& log = shards_[shard];
   if (log.tombstone_within(end)) {
     log_format::append_record(out, log_format::Tombstone{shard, log.min_allowed});
     log.tombstone_sequence = sequence;
@@ -134,31 +186,30 @@ void LogTable::restate_state(ShardId shard, ShardLog& log, std::uint64_t end, st
   }
 }
 
-bool LogTable::restate(Item& item, std::uint64_t end, std::uint64_t sequence, std::size_t max_bytes, std::string& out) {
-  ShardLog& log = shards_[item.shard];
-  if (item.from.value() == 0) {
-    restate_state(item.shard, log, end, sequence, out);
-    return true;
+void LogTable::restate(ShardId shard, const EntryRun& from, std::vector<raft::Entry> entries, std::uint64_t next,
+                       std::uint64_t sequence, std::string& out) {
+  ShardLog& log = shards_[shard];
+  // Since it was read, entries may have gone at both ends, or been replaced: the run says what it still states. Another
+  // may have been stated by the same batch, but not of the same entries.
+  auto run = log.run_of(std::max(from.first, log.base.index.next()));
+  if (run == log.runs.end() || run->first > from.last || run->sequence != from.sequence || run->term != from.term)
+    return;
+  std::erase_if(entries, [&](const raft::Entry& e) { return e.index < run->first || e.index > run->last; });
+  EntryRun rest = *run;
+  set_bytes(*run, 0);
+  run = log.runs.erase(run);
+  if (!entries.empty() && entries.back().index < rest.last) rest.bytes = rest.part(rest.last - entries.back().index);
+  if (!entries.empty()) rest.first = entries.back().index.next();
+  if (rest.first <= rest.last) {
+    run = log.runs.insert(run, {rest.first, rest.last, rest.term, next, 0, rest.open});
+    set_bytes(*run, rest.bytes);
   }
-  // Since the item was made, entries may have gone, or been replaced by newer ones.
-  log_format::Entries run{item.shard, log.replica, {}};
-  std::size_t bytes = 0;
-  item.from = std::max(item.from, log.base.index.next());
-  const LogIndex to = std::min(item.to, log.last_index());
-  for (; item.from <= to && bytes < max_bytes; item.from = item.from.next()) {
-    StoredEntry& stored = log.at(item.from);
-    if (stored.sequence >= end) {
-      if (!run.entries.empty()) break;
-      continue;
-    }
-    live_.add_live(stored.sequence, -bytes_of(stored.entry));
-    stored.sequence = sequence;
-    live_.add_live(sequence, bytes_of(stored.entry));
-    bytes += stored.entry.bytes();
-    run.entries.push_back(stored.entry);
-  }
-  if (!run.entries.empty()) log_format::append_record(out, std::move(run));
-  return item.from > to;
+  if (entries.empty()) return;
+  std::uint64_t bytes = 0;
+  for (const raft::Entry& entry : entries) bytes += entry.bytes();
+  run = log.runs.insert(run, {entries.front().index, entries.back().index, rest.term, sequence, 0, false});
+  set_bytes(*run, bytes);
+  log_format::append_record(out, log_format::Entries{shard, log.replica, std::move(entries)});
 }
 
 }  // namespace meridian

@@ -1,8 +1,7 @@
-// What the log says at this moment, queued batches included: per shard the state, and for each retained
-// entry the batch that holds it. It is what is restated when an old segment goes, so nothing is ever read
-// back. Pure; payloads are shared with the raft cores, so they cost no memory of their own.
+// What the log says at this moment, queued batches included: per shard the state, and where its entries stand. It
+// knows what must be restated when an old segment goes; the entries themselves are read back for that. Pure.
 //
-// Invariant of each shard: entries are contiguous from base.index + 1.
+// Invariant of each shard: its runs are contiguous from base.index + 1.
 #pragma once
 
 #include <cstdint>
@@ -11,6 +10,7 @@
 #include <optional>
 #include <vector>
 
+#include "shard/log/entry_run.h"
 #include "shard/log/format.h"
 #include "shard/log/log_store.h"
 
@@ -23,24 +23,21 @@ class LiveBytes {
   virtual void add_live(std::uint64_t sequence, std::int64_t bytes) = 0;
 };
 
-struct StoredEntry {
-  raft::Entry entry;
-  std::uint64_t sequence = 0;  // of the batch that last stated it
-};
-
 struct ShardLog {
   ReplicaId replica;      // 0: no log, perhaps a tombstone
   ReplicaId min_allowed;  // 0: no tombstone
   LogBase base;
   std::optional<raft::HardState> hard_state;
-  std::deque<StoredEntry> entries;
+  std::deque<EntryRun> runs;
   // The batches that last stated base, hard state and tombstone; 0 where there is none.
   std::uint64_t base_sequence = 0;
   std::uint64_t hard_state_sequence = 0;
   std::uint64_t tombstone_sequence = 0;
 
-  LogIndex last_index() const { return base.index + entries.size(); }
-  StoredEntry& at(LogIndex index) { return entries[index - base.index - 1]; }
+  LogIndex last_index() const { return runs.empty() ? base.index : runs.back().last; }
+  // The run that holds it. Requires: base.index < index <= last_index().
+  std::deque<EntryRun>::iterator run_of(LogIndex index);
+  std::deque<EntryRun>::const_iterator run_of(LogIndex index) const;
   bool state_within(std::uint64_t end) const {
     return replica.value() != 0 && (base_sequence < end || (hard_state && hard_state_sequence < end));
   }
@@ -62,23 +59,31 @@ class LogTable {
 
   ReplicaId smallest_allowed(ShardId shard) const;
   ReplicaId replica_of(ShardId shard) const;  // 0: no log
+  // Null: the shard has no log.
+  const ShardLog* find(ShardId shard) const;
+  // Of the entries after index.
+  std::uint64_t bytes_after(ShardId shard, LogIndex index) const;
+  // The lowest index after which there are at most so many bytes.
+  LogIndex index_before_last(ShardId shard, std::uint64_t bytes) const;
 
-  // What a removal of all batches below end would lose, one item per shard and run of entries.
+  // What a removal of all batches below end would lose.
   struct Item {
     ShardId shard;
-    LogIndex from;  // 0: state and tombstone
-    LogIndex to;    // included
+    std::optional<EntryRun> run;  // nullopt: state and tombstone
   };
   std::vector<Item> stated_below(std::uint64_t end) const;
-  // Restates into out, as part of batch `sequence`, what of the item is still stated below end only: at
-  // most some max_bytes. Moves item.from on; true when the item is done.
-  bool restate(Item& item, std::uint64_t end, std::uint64_t sequence, std::size_t max_bytes, std::string& out);
+  // Restates state and tombstone, what of them is still stated below end only, as part of batch `sequence`.
+  void restate_state(ShardId shard, std::uint64_t end, std::uint64_t sequence, std::string& out);
+  // Restates entries that were read back from a run, as part of batch `sequence`: what of them is live and still
+  // stated in that run. next: the run's other entries stand in this batch or behind it.
+  void restate(ShardId shard, const EntryRun& from, std::vector<raft::Entry> entries, std::uint64_t next,
+               std::uint64_t sequence, std::string& out);
 
  private:
-  void drop_front(ShardLog& log);
-  void drop_back(ShardLog& log);
-  void clear_entries(ShardLog& log);
-  void restate_state(ShardId shard, ShardLog& log, std::uint64_t end, std::uint64_t sequence, std::string& out);
+  void set_bytes(EntryRun& run, std::uint64_t bytes);
+  void append(ShardLog& log, const raft::Entry& entry, std::uint64_t sequence);
+  void cut_front(ShardLog& log, LogIndex to);   // entries up to it go
+  void cut_back(ShardLog& log, LogIndex from);  // entries from it on go
 
   LiveBytes& live_;
   std::map<ShardId, ShardLog> shards_;

@@ -1,4 +1,5 @@
 // Opening a log: scanning it, repairing what a crash left, handing out what is retained.
+#include <algorithm>
 #include <utility>
 
 #include <fmt/format.h>
@@ -32,14 +33,28 @@ Result<> rewrite_tail(FileSystem& fs, const RecoveredSegment& segment, bool tail
   return file->sync();
 }
 
-std::vector<RecoveredLog> retained(const LogRecovery& recovery) {
+// The terms of a log's entries up to `last`.
+std::vector<raft::TermRun> terms_of(const ShardLog& log, LogIndex last) {
+  std::vector<raft::TermRun> terms;
+  for (const EntryRun& run : log.runs) {
+    if (run.first > last) break;
+    const LogIndex end = std::min(run.last, last);
+    if (!terms.empty() && terms.back().term == run.term) {
+      terms.back().last = end;
+    } else {
+      terms.push_back({run.first, end, run.term});
+    }
+  }
+  return terms;
+}
+
+std::vector<RecoveredLog> retained(LogRecovery& recovery) {
   std::vector<RecoveredLog> logs;
   for (const auto& [shard, log] : recovery.shards) {
     if (log.replica.value() == 0) continue;
-    RecoveredLog out{shard, log.replica, log.hard_state, log.base, {}};
-    out.entries.reserve(log.entries.size());
-    for (const StoredEntry& stored : log.entries) out.entries.push_back(stored.entry);
-    logs.push_back(std::move(out));
+    std::vector<raft::Entry> entries = std::move(recovery.entries[shard]);
+    const LogIndex stored = entries.empty() ? log.last_index() : entries.front().index.previous();
+    logs.push_back({shard, log.replica, log.hard_state, log.base, terms_of(log, stored), std::move(entries)});
   }
   return logs;
 }
@@ -49,13 +64,15 @@ std::vector<RecoveredLog> retained(const LogRecovery& recovery) {
 bool RecoveredLog::holds(LogIndex index, Term term) const {
   if (index == base.index) return term == base.term;
   if (index < base.index || index > last_index()) return false;
-  return entries[index - base.index - 1].term == term;
+  if (!entries.empty() && index >= entries.front().index) return entries[index - entries.front().index].term == term;
+  return std::ranges::any_of(
+      stored, [&](const raft::TermRun& run) { return run.first <= index && index <= run.last && run.term == term; });
 }
 
 Result<OpenedLog> open_segmented_log(Runtime& runtime, FileSystem& fs, const std::string& directory,
                                      LogOptions options) {
   RETURN_IF_ERROR(fs.create_directories(directory));
-  ASSIGN_OR_RETURN(LogRecovery recovery, scan_log(fs, directory));
+  ASSIGN_OR_RETURN(LogRecovery recovery, scan_log(fs, directory, options.applied));
   for (const std::string& path : recovery.leftovers) RETURN_IF_ERROR(fs.remove(path));
   std::shared_ptr<File> file;
   if (recovery.segments.empty()) {

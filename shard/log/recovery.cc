@@ -32,7 +32,8 @@ std::unexpected<Error> damaged(const std::string& path, std::uint64_t offset, st
 
 class Scan {
  public:
-  Scan(FileSystem& fs, const std::string& directory) : fs_(fs), directory_(directory) {}
+  Scan(FileSystem& fs, const std::string& directory, const std::function<LogIndex(ShardId)>& applied)
+      : fs_(fs), directory_(directory), replay_(applied) {}
 
   Result<LogRecovery> run() {
     RETURN_IF_ERROR(find_segments());
@@ -46,7 +47,8 @@ class Scan {
     mark_segments();
     auto shards = replay_.finish();
     if (!shards) return fail(ErrorCode::kCorruption, fmt::format("{}: {}", directory_, shards.error().message()));
-    out_.shards = *std::move(shards);
+    out_.shards = std::move(shards->logs);
+    out_.entries = std::move(shards->entries);
     return std::move(out_);
   }
 
@@ -102,8 +104,9 @@ Result<> Scan::find_segments() {
     if (!header) return fail(header.error().code(), fmt::format("{}: {}", path, header.error().message()));
     if (header->number != *number) return damaged(path, 0, fmt::format("it is segment {}", header->number));
     if (!plausible(header->number) || !plausible(header->first_sequence)) {
-      return damaged(path, 0, fmt::format("segment {} from batch {}: no log is that long", header->number,
-                                          header->first_sequence));
+      return damaged(
+          path, 0,
+          fmt::format("segment {} from batch {}: no log is that long", header->number, header->first_sequence));
     }
     found_.push_back({*header, path});
   }
@@ -158,6 +161,7 @@ Result<> Scan::scan_segment(std::size_t position, std::uint64_t& next) {
   out_.recorded = std::max(out_.recorded, segment.header.first_sequence - 1);
   ASSIGN_OR_RETURN(const std::string bytes, read_file(fs_, segment.path));
   std::uint64_t offset = kSegmentHeaderBytes;
+  std::vector<Milepost> mileposts;
   while (const auto header = whole_batch(std::string_view(bytes).substr(offset), out_.salt)) {
     if (header->sequence != next) {
       return damaged(segment.path, offset, fmt::format("batch {} where {} belongs", header->sequence, next));
@@ -172,6 +176,7 @@ Result<> Scan::scan_segment(std::size_t position, std::uint64_t& next) {
     }
     out_.recorded = std::max(out_.recorded, header->synced);
     out_.last_is_empty = records->empty();
+    set_milepost(mileposts, next, offset);
     offset += kBatchHeaderBytes + header->payload_bytes;
     if (last) last_batches_.emplace_back(next, offset);
     ++next;
@@ -179,6 +184,7 @@ Result<> Scan::scan_segment(std::size_t position, std::uint64_t& next) {
   out_.segments.push_back({.number = segment.header.number,
                            .first_sequence = segment.header.first_sequence,
                            .bytes = offset,
+                           .mileposts = std::move(mileposts),
                            .path = segment.path});
   if (offset == bytes.size()) return {};
   // What was reserved (File::reserve) and not written any more.
@@ -219,6 +225,9 @@ void Scan::mark_segments() {
 
 }  // namespace
 
-Result<LogRecovery> scan_log(FileSystem& fs, const std::string& directory) { return Scan(fs, directory).run(); }
+Result<LogRecovery> scan_log(FileSystem& fs, const std::string& directory,
+                             const std::function<LogIndex(ShardId)>& applied) {
+  return Scan(fs, directory, applied).run();
+}
 
 }  // namespace meridian

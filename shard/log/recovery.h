@@ -6,12 +6,14 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <map>
 #include <string>
 #include <vector>
 
 #include "base/file.h"
 #include "base/result.h"
+#include "shard/log/log_reader.h"
 #include "shard/log/log_table.h"
 
 namespace meridian {
@@ -21,6 +23,7 @@ struct RecoveredSegment {
   std::uint64_t first_sequence = 0;
   std::uint64_t bytes = 0;         // of header and whole batches
   std::uint64_t marked_bytes = 0;  // of those, covered by the last recorded sync; damage there halts the node
+  std::vector<Milepost> mileposts;
   std::string path;
 };
 
@@ -34,9 +37,11 @@ struct LogRecovery {
   std::vector<RecoveredSegment> segments;
   std::vector<std::string> leftovers;  // paths: not part of the log, to be removed
   std::map<ShardId, ShardLog> shards;
+  std::map<ShardId, std::vector<raft::Entry>> entries;  // those after what is applied (LogOptions::applied)
 };
 
-// Changes nothing. kCorruption, kFailedPrecondition (newer format), kIo.
-Result<LogRecovery> scan_log(FileSystem& fs, const std::string& directory);
+// Changes nothing. applied: see LogOptions. kCorruption, kFailedPrecondition (newer format), kIo.
+Result<LogRecovery> scan_log(FileSystem& fs, const std::string& directory,
+                             const std::function<LogIndex(ShardId)>& applied = nullptr);
 
 }  // namespace meridian

@@ -8,7 +8,10 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <map>
+#include <utility>
+#include <vector>
 
 #include "base/result.h"
 #include "shard/log/format.h"
@@ -18,22 +21,33 @@ namespace meridian {
 
 class LogReplay {
  public:
+  struct Logs {
+    std::map<ShardId, ShardLog> logs;
+    std::map<ShardId, std::vector<raft::Entry>> entries;  // those after what is applied
+  };
+  // applied: up to which entry a shard's entries are not kept, only where they stand; unset: all are kept.
+  explicit LogReplay(std::function<LogIndex(ShardId)> applied = nullptr) : applied_(std::move(applied)) {}
+
   // kCorruption: a record that no writer would have written there.
   Result<> apply(const log_format::Record& record, std::uint64_t sequence);
   // kCorruption: entries are missing.
-  Result<std::map<ShardId, ShardLog>> finish();
+  Result<Logs> finish();
   // The largest that a record named; 0: none.
   std::uint64_t first_segment() const { return first_segment_; }
 
  private:
   struct Shard {
-    ShardLog log;  // but its entries
-    std::map<LogIndex, StoredEntry> entries;
+    ShardLog log;                             // but its runs
+    std::map<LogIndex, EntryRun> runs;        // by their first; disjoint
+    std::map<LogIndex, raft::Entry> entries;  // after kept_from
+    LogIndex kept_from;
   };
   Result<Shard*> shard_of(ShardId shard, ReplicaId replica, std::uint64_t sequence);
   static Result<> check_index(LogIndex index);
   static void set_base(Shard& shard, const LogBase& base, std::uint64_t sequence);
   static void set_entries(Shard& shard, const std::vector<raft::Entry>& entries, std::uint64_t sequence);
+  static void set_run(Shard& shard, const raft::Entry& entry, std::uint64_t sequence);
+  static void erase(Shard& shard, LogIndex from, LogIndex to);
 
   Result<> apply(const LogUpdate& record, std::uint64_t sequence);
   Result<> apply(const log_format::TruncatePrefix& record, std::uint64_t sequence);
@@ -42,6 +56,7 @@ class LogReplay {
   Result<> apply(const log_format::Entries& record, std::uint64_t sequence);
   Result<> apply(const log_format::FirstSegment& record, std::uint64_t sequence);
 
+  std::function<LogIndex(ShardId)> applied_;
   std::map<ShardId, Shard> shards_;
   std::uint64_t first_segment_ = 0;
 };

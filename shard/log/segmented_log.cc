@@ -19,7 +19,7 @@ struct SegmentedLog::WriteJob {
   std::string directory;
   std::optional<log_format::SegmentHeader> begin;  // a segment to create first
   std::shared_ptr<File> file;
-  std::uint64_t offset = 0;  // where the file's batches end
+  std::uint64_t offset = 0;   // where the file's batches end
   std::uint64_t reserve = 0;  // where the file is to end
   std::uint32_t salt = 0;
   std::uint64_t sequence = 0;
@@ -57,7 +57,10 @@ SegmentedLog::SegmentedLog(Runtime& runtime, FileSystem& fs, std::string directo
   if (BUGGIFY("log.tiny_segments")) options_.segment_bytes = 4096;
   if (BUGGIFY("log.tiny_batches")) options_.max_batch_bytes = 256;
   for (const RecoveredSegment& segment : recovery.segments) {
-    segments_.push_back({.number = segment.number, .first_sequence = segment.first_sequence, .bytes = segment.bytes});
+    segments_.push_back({.number = segment.number,
+                         .first_sequence = segment.first_sequence,
+                         .bytes = segment.bytes,
+                         .mileposts = segment.mileposts});
   }
   table_.load(std::move(recovery.shards));
   schedule_mark();
@@ -157,6 +160,7 @@ void SegmentedLog::start_write() {
     file_.reset();
   }
   segments_.back().live += batch.live;
+  set_milepost(segments_.back().mileposts, batch.sequence, segments_.back().bytes);
   job->file = file_;
   job->offset = segments_.back().bytes;
   job->reserve = reserved_for(segments_.back().bytes + batch.bytes.size());
@@ -179,11 +183,12 @@ std::uint64_t SegmentedLog::reserved_for(std::uint64_t end) const {
 }
 
 void SegmentedLog::run(std::shared_ptr<WriteJob> job) {
-  write_started_ = runtime_.now();
-  runtime_.run_blocking([job] { job->run(); },
-                        [this, alive = std::weak_ptr<bool>(alive_), job] {
-                          if (const auto lock = alive.lock(); lock && *lock) written(job);
-                        });
+  write_started_ = runtime_.now();  // before it is submitted: what stands in front of it counts
+  runtime_.run_blocking(
+      Lane::kLog, [job] { job->run(); },
+      [this, alive = std::weak_ptr<bool>(alive_), job] {
+        if (const auto lock = alive.lock(); lock && *lock) written(job);
+      });
 }
 
 void SegmentedLog::written(const std::shared_ptr<WriteJob>& job) {

@@ -10,8 +10,8 @@
 // A full disk: the batch is kept, what was written of it is cut off, and it is tried again. Any other
 // failure is fatal: what a failed fsync left on the disk is unknown, and trying again would hide that.
 //
-// Old segments: always the oldest goes first. What is still live in it is restated at the end of the log,
-// as part of the ordinary batches, followed by the record that it is not needed any more; when that is
+// Old segments: always the oldest goes first. What is still live in it is read back and restated at the end of the
+// log, as part of the ordinary batches, followed by the record that it is not needed any more; when that is
 // synced, the file is removed. (log/replay.h says why that is right.)
 #pragma once
 
@@ -19,9 +19,11 @@
 #include <deque>
 #include <memory>
 #include <optional>
+#include <span>
 #include <string>
 #include <vector>
 
+#include "shard/log/log_reader.h"
 #include "shard/log/log_store.h"
 #include "shard/log/log_table.h"
 #include "shard/log/recovery.h"
@@ -38,6 +40,11 @@ class SegmentedLog final : public LogStore, private LiveBytes {
   void append(std::vector<LogUpdate> updates, Callback durable) override;
   void truncate_prefix(ShardId shard, LogBase new_base) override;
   void remove(ShardId shard, ReplicaId replica, ReplicaId min_allowed, Callback durable) override;
+  void read(ShardId shard, LogIndex from, LogIndex to, std::uint64_t max_bytes, ReadDone done) override;
+  std::uint64_t bytes_after(ShardId shard, LogIndex index) const override { return table_.bytes_after(shard, index); }
+  LogIndex index_before_last(ShardId shard, std::uint64_t bytes) const override {
+    return table_.index_before_last(shard, bytes);
+  }
   ReplicaId smallest_allowed(ShardId shard) const override { return table_.smallest_allowed(shard); }
   bool is_full() const override { return full_; }
   LogStats stats() const override;
@@ -57,8 +64,11 @@ class SegmentedLog final : public LogStore, private LiveBytes {
     std::uint64_t first_sequence = 0;
     std::uint64_t bytes = 0;
     std::int64_t live = 0;
+    std::vector<Milepost> mileposts;
   };
-  struct WriteJob;  // segmented_log.cc
+  struct WriteJob;    // segmented_log.cc
+  struct ReadJob;     // segmented_log_read.cc
+  struct RewriteJob;  // segmented_log_rewrite.cc
 
   void add_live(std::uint64_t sequence, std::int64_t bytes) override;
   bool has_queued_records() const;
@@ -74,9 +84,21 @@ class SegmentedLog final : public LogStore, private LiveBytes {
   void run_waiters(std::vector<Callback> waiters);
   void schedule_mark();
 
-  void maybe_rewrite();  // segmented_log_rewrite.cc
+  // segmented_log_read.cc
+  std::unique_ptr<LogReader> reader_for(std::span<const EntryRun> runs) const;
+  void read_again(std::shared_ptr<ReadJob> job);
+  void read_done(std::shared_ptr<ReadJob> job);
+  // A read of segments from `oldest` on failed: is it because some were removed meanwhile?
+  bool removed_meanwhile(std::uint64_t oldest) const { return segments_.front().number > oldest; }
+
+  // segmented_log_rewrite.cc
+  void maybe_rewrite();
   bool worth_rewriting() const;
+  bool find_what_is_left();
   void rewrite_some();
+  void restate(RewriteJob& job);
+  void finish_rewrite_step();
+  void drop_oldest();
   void remove_segments_below(std::uint64_t number);
 
   Runtime& runtime_;
@@ -104,7 +126,7 @@ class SegmentedLog final : public LogStore, private LiveBytes {
   std::uint64_t in_flight_bytes_ = 0;
 
   // The segment being emptied, 0: none; what of it is left to restate; whether the record that drops it, or
-  // a part of what is restated, is on its way.
+  // a part of what is restated, is being read or on its way.
   std::uint64_t rewriting_ = 0;
   std::deque<LogTable::Item> rewrite_items_;
   bool dropping_ = false;

@@ -32,34 +32,104 @@ void SegmentedLog::maybe_rewrite() {
     // The last segment is never the one: it is being written.
     if (segments_.size() < 2 || !worth_rewriting()) return;
     rewriting_ = segments_.front().number;
-    const auto items = table_.stated_below(segments_[1].first_sequence);
-    rewrite_items_.assign(items.begin(), items.end());
   }
-  rewrite_some();
+  if (find_what_is_left()) {
+    rewrite_some();
+  } else {
+    drop_oldest();
+  }
 }
 
+// False: all that is live in the oldest segment has been restated.
+bool SegmentedLog::find_what_is_left() {
+  if (!rewrite_items_.empty()) return true;
+  // Also of runs whose end was not synced yet when the rest was restated.
+  auto items = table_.stated_below(segments_[1].first_sequence);
+  rewrite_items_.assign(std::make_move_iterator(items.begin()), std::make_move_iterator(items.end()));
+  return !rewrite_items_.empty();
+}
+
+// The entries of some items, read back.
+struct SegmentedLog::RewriteJob {
+  std::vector<LogTable::Item> items;
+  std::vector<LogReader::Read> reads;  // one for each item; of state: empty
+  std::unique_ptr<LogReader> reader;
+  Result<> result;
+
+  void run() { result = read_all(); }
+  Result<> read_all() {
+    reads.resize(items.size());
+    for (std::size_t i = 0; i < items.size(); ++i) {
+      if (!items[i].run) continue;
+      ASSIGN_OR_RETURN(reads[i], reader->read(items[i].shard, *items[i].run, UINT64_MAX));
+    }
+    return {};
+  }
+};
+
 void SegmentedLog::rewrite_some() {
-  const std::uint64_t end = segments_[1].first_sequence;
   const std::size_t step = BUGGIFY("log.small_rewrite_steps") ? kSmallRewriteBytes : kRewriteBytes;
+  rewrite_step_pending_ = true;
+  auto job = std::make_shared<RewriteJob>();
+  std::vector<EntryRun> runs;
+  for (std::uint64_t bytes = 0; !rewrite_items_.empty() && bytes < step; rewrite_items_.pop_front()) {
+    LogTable::Item& item = rewrite_items_.front();
+    if (item.run) {
+      bytes += item.run->bytes;
+      runs.push_back(*item.run);
+    }
+    job->items.push_back(std::move(item));
+  }
+  if (runs.empty()) {
+    job->reads.resize(job->items.size());
+    return restate(*job);
+  }
+  job->reader = reader_for(runs);
+  runtime_.run_blocking(
+      Lane::kBulk, [job] { job->run(); },
+      [this, alive = std::weak_ptr<bool>(alive_), job] {
+        if (const auto lock = alive.lock(); !lock || !*lock || failed_) return;
+        // Nobody but this removes segments.
+        if (!job->result) return fail(job->result.error());
+        restate(*job);
+        write_soon();
+      });
+}
+
+// All in one batch: with a batch for each kind, small segments would be filled with what is to be moved next.
+void SegmentedLog::restate(RewriteJob& job) {
   Batch& batch = open_batch();
   const std::size_t before = batch.bytes.size();
-  while (!rewrite_items_.empty() && batch.bytes.size() - before < step) {
-    const std::size_t room = step - (batch.bytes.size() - before);
-    if (table_.restate(rewrite_items_.front(), end, batch.sequence, room, batch.bytes)) rewrite_items_.pop_front();
+  for (std::size_t i = 0; i < job.items.size(); ++i) {
+    const LogTable::Item& item = job.items[i];
+    LogReader::Read& read = job.reads[i];
+    if (item.run) {
+      table_.restate(item.shard, *item.run, std::move(read.entries), read.next, batch.sequence, batch.bytes);
+    } else {
+      table_.restate_state(item.shard, segments_[1].first_sequence, batch.sequence, batch.bytes);
+    }
   }
   totals_.bytes_rewritten += batch.bytes.size() - before;
-  const bool restated_all = rewrite_items_.empty();
-  if (restated_all) {
-    CHECK_F(segments_.front().live == 0, "segment {} is to be removed with {} live bytes", rewriting_,
-            segments_.front().live);
-    log_format::append_record(batch.bytes, log_format::Record(log_format::FirstSegment{rewriting_ + 1}));
-    batch.drop_below = rewriting_ + 1;
-    dropping_ = true;
-  } else {
-    PROBE("log.rewrite_in_steps");
-    rewrite_step_pending_ = true;
-    batch.rewrite_step = true;
-  }
+  finish_rewrite_step();
+}
+
+// What was restated goes with the batch that is open, whose completion lets the rewriting go on.
+void SegmentedLog::finish_rewrite_step() {
+  rewrite_step_pending_ = false;
+  if (!find_what_is_left()) return drop_oldest();
+  rewrite_step_pending_ = true;
+  PROBE("log.rewrite_in_steps");
+  open_batch().rewrite_step = true;
+  urgent_ = true;
+}
+
+void SegmentedLog::drop_oldest() {
+  CHECK_F(segments_.front().live == 0, "segment {} is to be removed with {} live bytes", rewriting_,
+          segments_.front().live);
+  Batch& batch = open_batch();
+  log_format::append_record(batch.bytes, log_format::Record(log_format::FirstSegment{rewriting_ + 1}));
+  batch.drop_below = rewriting_ + 1;
+  dropping_ = true;
   urgent_ = true;
 }
 

@@ -59,8 +59,8 @@ Node::~Node() = default;
 Result<std::unique_ptr<Node>> Node::open(Deps deps, std::unique_ptr<DataDirectory> directory, NodeOptions options) {
   const std::string& region = directory->identity().region();
   if (!region.empty() && region != options.region) {
-    return fail(ErrorCode::kFailedPrecondition, fmt::format("{} belongs to a node of region {}, not {}", directory->path(),
-                                                            region, options.region));
+    return fail(ErrorCode::kFailedPrecondition,
+                fmt::format("{} belongs to a node of region {}, not {}", directory->path(), region, options.region));
   }
   RETURN_IF_ERROR(name_directory(*directory, deps.runtime));
   RETURN_IF_ERROR(remember_promises(*directory, options.replica));
@@ -75,6 +75,11 @@ Result<> Node::recover() {
   const wire::Identity& identity = directory_->identity();
   LogOptions log_options = options_.log;
   log_options.must_exist = identity.initialised();
+  // An error is told when the replica is recovered.
+  log_options.applied = [&engine = deps_.engine](ShardId shard) {
+    const auto state = load_applied_state(engine, shard, {});
+    return state && *state ? (*state)->index : LogIndex();
+  };
   log_options.on_fatal = [this](const Error& error) { stop_with(error); };
   ASSIGN_OR_RETURN(OpenedLog opened,
                    open_segmented_log(deps_.runtime, deps_.fs, directory_->path() + "/log", std::move(log_options)));
@@ -136,13 +141,20 @@ Result<> Node::start_replica(const RecoveredLog* log) {
   }
   peers_.follow(cluster);
   placement_ = std::make_unique<ShardPlacement>(recovered.machine.cluster());
-  Replica::Deps deps{deps_.runtime, deps_.engine, *log_, deps_.fs, hlc_, *placement_,
+  Replica::Deps deps{deps_.runtime,
+                     deps_.engine,
+                     *log_,
+                     deps_.fs,
+                     hlc_,
+                     *placement_,
                      [this](std::vector<raft::Message> messages) { send_raft(std::move(messages)); },
                      [this](ReplicaId to, wire::SnapshotChunk chunk, auto done) {
                        ship_snapshot(to, std::move(chunk), std::move(done));
                      },
                      [this](Error error) { stop_with(std::move(error)); },
                      directory_->path() + "/snapshots"};
+  // What a snapshot that was cut short has left: copies of the data.
+  RETURN_IF_ERROR(deps_.fs.remove_all(directory_->path() + "/snapshots"));
   replica_ = std::make_unique<Replica>(std::move(deps), std::move(options), std::move(recovered.machine),
                                        std::move(recovered.initial));
   placement_->attach({deps_.runtime, deps_.transport, *replica_, NodeId(identity.node_id()),
@@ -185,11 +197,13 @@ void Node::shut_down(bool hand_over, Callback done) {
   auto shared = std::make_shared<Callback>(std::move(done));
   auto flush = lifetime_.guard([this, shared] {
     auto flushed = std::make_shared<Result<>>();
-    deps_.runtime.run_blocking([flushed, &engine = deps_.engine] { *flushed = engine.flush(); }, [flushed, shared] {
-      // What could not be flushed is in the log.
-      if (!*flushed) LOG_WARNING("the data was not flushed", {{"error", flushed->error().to_string()}});
-      (*shared)();
-    });
+    deps_.runtime.run_blocking([flushed, &engine = deps_.engine] { *flushed = engine.flush(); },
+                               [flushed, shared] {
+                                 // What could not be flushed is in the log.
+                                 if (!*flushed)
+                                   LOG_WARNING("the data was not flushed", {{"error", flushed->error().to_string()}});
+                                 (*shared)();
+                               });
   });
   if (replica_ && hand_over) return replica_->step_aside(std::move(flush));
   flush();

@@ -22,6 +22,7 @@ Result<Recovered> recover_replica(Engine& engine, ShardId shard, const Recovered
     discard = !log->holds(applied.index, applied.term);
     if (!discard) {
       initial.base = {log->base.index, log->base.term, {}};
+      initial.stored = log->stored;
       initial.entries = log->entries;
     }
   }

@@ -82,7 +82,9 @@ void LogLife::open() {
   if (one_in(3)) flip_a_bit();
   fatal_ = false;
   runtime_ = std::make_unique<FakeRuntime>([this] { return rng_(); });
-  auto opened = open_segmented_log(*runtime_, fs_, kDirectory, options());
+  LogOptions some_applied = options();
+  if (one_in(2)) some_applied.applied = [this](ShardId) { return LogIndex(below(40)); };
+  auto opened = open_segmented_log(*runtime_, fs_, kDirectory, std::move(some_applied));
   if (!opened) return fail(opened.error().to_string());
   judge(*opened);
   store_ = std::move(opened->store);
@@ -98,7 +100,17 @@ void LogLife::judge(const OpenedLog& opened) {
     shard.replica = log.replica;
     shard.base = log.base;
     shard.hard_state = log.hard_state;
-    shard.entries = log.entries;
+    if (!log.stored.empty()) {
+      shard.entries = read_back(*opened.store, log.shard, log.stored.front().first, log.stored.back().last);
+      if (failure_) return;
+    }
+    for (const raft::TermRun& run : log.stored) {
+      for (LogIndex i = run.first; i <= run.last; i = i.next()) {
+        if (!log.holds(i, shard.entries[i - log.base.index - 1].term))
+          return fail(fmt::format("entry {} was told with another term", i));
+      }
+    }
+    shard.entries.insert(shard.entries.end(), log.entries.begin(), log.entries.end());
   }
   // The latest that fits: calls that change nothing leave equal states.
   for (std::size_t i = states_.size(); i > 0; --i) {
@@ -110,8 +122,52 @@ void LogLife::judge(const OpenedLog& opened) {
     first_state_ = acknowledged_ = last_waiting_ = calls_;
     return;
   }
-  fail(fmt::format("the log is nothing that was requested since call {}, the last acknowledged of {}", acknowledged_,
-                   calls_));
+  std::string differs;
+  for (auto& [id, shard] : found) {
+    const Shard& last = states_.back()[id];
+    if (equal(shard, last)) continue;
+    differs += fmt::format("; shard {}: ({}, {}] is found, ({}, {}] is the last requested", id, shard.base.index,
+                           shard.last(), last.base.index, last.last());
+  }
+  fail(fmt::format("the log is nothing that was requested since call {}, the last acknowledged of {}{}", acknowledged_,
+                   calls_, differs));
+}
+
+// In as many steps as it takes. Requires: the entries are durable, and nothing is under way that would change them.
+std::vector<raft::Entry> LogLife::read_back(LogStore& store, ShardId shard, LogIndex from, LogIndex to) {
+  std::vector<raft::Entry> entries;
+  while (!failure_ && from <= to) {
+    bool answered = false;
+    store.read(shard, from, to, 1 + below(300), [&](Result<std::vector<raft::Entry>> read) {
+      answered = true;
+      if (!read) return fail("reading back: " + read.error().to_string());
+      if (read->empty() || read->front().index != from) return fail(fmt::format("entry {} was not read back", from));
+      entries.insert(entries.end(), read->begin(), read->end());
+    });
+    runtime_->settle();
+    if (!answered) fail(fmt::format("the read from entry {} was never answered", from));
+    if (!failure_) from = entries.back().index.next();
+  }
+  entries_read_back_ += entries.size();
+  return entries;
+}
+
+void LogLife::read_some() {
+  fs_.set_capacity(std::nullopt);
+  runtime_->run_until_idle();
+  if (fatal_ || failure_) return;
+  const ShardId id(1 + below(kShards));
+  const Shard& shard = model_[id];
+  if (shard.entries.empty()) return;
+  const std::uint64_t first = below(shard.entries.size());
+  const std::uint64_t last = first + below(shard.entries.size() - first);
+  const auto found = read_back(*store_, id, shard.entries[first].index, shard.entries[last].index);
+  if (failure_) return;
+  const auto begin = shard.entries.begin() + static_cast<std::ptrdiff_t>(first);
+  if (!std::ranges::equal(found, std::ranges::subrange(begin, begin + static_cast<std::ptrdiff_t>(last - first + 1)),
+                          same_entry)) {
+    fail(fmt::format("entries {} to {} were read back as others", first, last));
+  }
 }
 
 void LogLife::flip_a_bit() {
@@ -147,6 +203,8 @@ void LogLife::act() {
     fs_.set_capacity(one_in(2) ? std::optional<std::uint64_t>() : fs_.used_bytes() + below(600));
   } else if (what == 15 && one_in(30)) {
     fs_.fail_next_syncs(1);
+  } else if (what == 16) {
+    read_some();
   }
   pump();
 }

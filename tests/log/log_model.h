@@ -2,7 +2,7 @@
 // removals, prefix truncations and with tiny segments rewriting, interrupted at any operation on a file by
 // power loss or a kill, by full disks and failed syncs.
 //
-// What is judged after each restart: the log is exactly what was requested up to some call, for all shards
+// What is judged: what is read back, at any moment and after each restart, is what the model has. After each restart: the log is exactly what was requested up to some call, for all shards
 // together, and that call is not before the last acknowledged one. What is acknowledged, is so in order.
 // A bit flipped below the last mark is reported.
 #pragma once
@@ -31,6 +31,7 @@ class LogLife {
   std::uint64_t segments_removed() const { return segments_removed_; }
   std::uint64_t restarts_behind() const { return restarts_behind_; }
   std::uint64_t flips_found() const { return flips_found_; }
+  std::uint64_t entries_read_back() const { return entries_read_back_; }
 
  private:
   struct Shard {
@@ -47,6 +48,8 @@ class LogLife {
   LogOptions options();
   void open();  // with crashes in the middle
   void judge(const OpenedLog& opened);
+  std::vector<raft::Entry> read_back(LogStore& store, ShardId shard, LogIndex from, LogIndex to);
+  void read_some();
   void flip_a_bit();
   void act();
   void pump();
@@ -76,7 +79,7 @@ class LogLife {
   std::uint64_t last_waiting_ = 0;  // the last call that asked to be
   bool fatal_ = false;
   std::uint64_t next_payload_ = 0;
-  std::uint64_t acknowledged_in_all_ = 0, segments_removed_ = 0, restarts_behind_ = 0, flips_found_ = 0;
+  std::uint64_t acknowledged_in_all_ = 0, segments_removed_ = 0, restarts_behind_ = 0, flips_found_ = 0, entries_read_back_ = 0;
 };
 
 }  // namespace meridian

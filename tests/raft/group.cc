@@ -110,7 +110,11 @@ void Group::start(Node& n) {
   initial.hard_state = n.hard_state;
   initial.base.index = n.base;
   initial.base.term = n.base_term;
-  initial.entries = n.entries;
+  // What is applied stays on the disk.
+  const std::size_t stored = std::min<std::size_t>(n.flushed.applied - n.base, n.entries.size());
+  for (std::size_t i = 0; i < stored; ++i)
+    initial.stored.push_back({n.entries[i].index, n.entries[i].index, n.entries[i].term});
+  initial.entries.assign(n.entries.begin() + static_cast<std::ptrdiff_t>(stored), n.entries.end());
   initial.applied = n.flushed.applied;
   initial.membership = n.flushed.membership;
   n.machine = n.flushed;
@@ -168,6 +172,7 @@ void Group::take(Node& n, Output out) {
     log(fmt::format("{} answers read {}: {}", n.id, read.context,
                     read.index ? fmt::format("as of {}", *read.index) : "leadership lost"));
   }
+  n.reading.insert(n.reading.end(), out.stored_needed.begin(), out.stored_needed.end());
   for (const ReplicaId to : out.snapshots_needed) {
     log(fmt::format("{} makes a snapshot for {}", n.id, to));
     Message m;
@@ -238,6 +243,21 @@ bool Group::finish_persist(Node& n) {
   return true;
 }
 
+bool Group::finish_read(Node& n) {
+  if (!n.core || n.reading.empty()) return false;
+  const StoredRead read = n.reading.front();
+  n.reading.pop_front();
+  std::vector<Entry> entries;  // none: the log was cut meanwhile
+  std::size_t bytes = 0;
+  for (LogIndex i = read.from;
+       i > n.base && i <= std::min(read.last, n.base + n.entries.size()) && bytes < read.max_bytes; i = i.next()) {
+    entries.push_back(n.entries[i - n.base - 1]);
+    bytes += entries.back().bytes();
+  }
+  act(n, [&](Core& core, MonoTime now) { core.stored_read(now, read.to, std::move(entries)); });
+  return true;
+}
+
 bool Group::apply(Node& n, std::size_t most) {
   if (!n.core || n.applying.empty() || n.installing) return false;
   for (; most > 0 && !n.applying.empty(); --most) {
@@ -301,6 +321,7 @@ void Group::crash(Node& n, std::size_t writes_kept) {
   }
   n.core.reset();
   n.persisting.clear();
+  n.reading.clear();
   n.applying.clear();
   n.installing.reset();
   n.received.clear();

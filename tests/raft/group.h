@@ -47,6 +47,7 @@ struct Node {
   Machine flushed;
 
   // On the way.
+  std::deque<StoredRead> reading;  // entries asked back from the disk
   std::deque<Persist> persisting;
   std::deque<Entry> applying;
   Machine machine;
@@ -94,6 +95,7 @@ class Group {
 
   void deliver(Envelope envelope);
   void drop(const Envelope& envelope);
+  bool finish_read(Node& n);
   bool finish_persist(Node& n);  // the oldest write; false: none
   bool apply(Node& n, std::size_t most);
   bool finish_install(Node& n);

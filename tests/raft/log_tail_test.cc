@@ -61,8 +61,36 @@ TEST(RaftLogTail, OneReportCoversAllBeforeIt) {
   EXPECT_EQ(log.stable(), LogIndex(2));
 }
 
+// S4a: what is applied and old need not be in memory; its terms are known all the same.
+TEST(RaftLogTail, LetsGoOfOldEntriesAndKeepsTheirTerms) {
+  LogTail log(LogIndex(10), Term(1), {{LogIndex(11), LogIndex(12), Term(2)}}, {});
+  append(log, 2);
+  append(log, 4, 2);
+  begin(log, 1);
+  log.finish_persist(1);
+  EXPECT_EQ(log.evicted(), LogIndex(12));
+  log.evict(LogIndex(14), 0);
+  EXPECT_EQ(log.evicted(), LogIndex(14));
+  EXPECT_FALSE(log.in_memory(LogIndex(14)));
+  EXPECT_TRUE(log.in_memory(LogIndex(15)));
+  EXPECT_EQ(log.bytes(), log.bytes_after(LogIndex(14)));
+  EXPECT_EQ(log.term_at(LogIndex(12)), Term(2));
+  EXPECT_EQ(log.term_at(LogIndex(13)), Term(2));
+  EXPECT_EQ(log.term_at(LogIndex(14)), Term(4));
+  EXPECT_EQ(log.last_that_may_match(LogIndex(99), Term(3)), LogIndex(13));
+  EXPECT_EQ(log.last_that_may_match(LogIndex(12), Term(3)), LogIndex(12));
+  EXPECT_EQ(log.last_that_may_match(LogIndex(99), Term(1)), LogIndex(10));
+  log.check_invariants();
+  log.compact(LogIndex(12));
+  EXPECT_EQ(log.term_at(LogIndex(11)), std::nullopt);
+  EXPECT_EQ(log.term_at(LogIndex(13)), Term(2));
+  log.compact(LogIndex(15));
+  EXPECT_EQ(log.last_index(), LogIndex(15));
+  log.check_invariants();
+}
+
 TEST(RaftLogTail, KeepsTheTermOfItsBase) {
-  LogTail log(LogIndex(10), Term(4), {});
+  LogTail log(LogIndex(10), Term(4), {}, {});
   append(log, 4, 2);
   append(log, 6, 2);
   begin(log, 1);

@@ -184,6 +184,8 @@ class Run {
     while (chance(disk_) && group_.finish_persist(n)) continue;
     if (chance(0.5)) group_.apply(n, 1 + random_.below(20));
     if (chance(0.1)) group_.finish_install(n);
+    while (chance(0.7) && group_.finish_read(n)) continue;
+    if (n.core && chance(0.1)) n.core->limit_memory(random_.below(200));
     if (chance(0.01)) group_.flush(n);
     if (chance(0.01)) group_.compact(n, n.machine.applied + 0);
     if (chance(0.01) && n.machine.applied > LogIndex(5)) group_.compact(n, LogIndex(n.machine.applied.value() - 5));
@@ -343,6 +345,7 @@ class Run {
         Node& n = group_.node(id);
         group_.drain(n);
         while (group_.finish_persist(n)) busy = true;
+        while (group_.finish_read(n)) busy = true;
         while (group_.apply(n, 100)) busy = true;
         while (group_.finish_install(n)) busy = true;
         group_.drain(n);

@@ -282,6 +282,7 @@ bool Script::work_once() {
     if (!free("loop", id)) continue;
     group_.drain(n);
     while (free("disk", id) && group_.finish_persist(n)) busy = true;
+    while (free("read", id) && group_.finish_read(n)) busy = true;
     if (free("install", id)) busy = group_.finish_install(n) || busy;
     group_.drain(n);
     while (free("apply", id) && group_.apply(n, 100)) busy = true;

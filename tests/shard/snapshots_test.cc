@@ -1,7 +1,7 @@
 // What a receiver of snapshots makes of chunks that no sender of this version would send.
 #include <gtest/gtest.h>
-#include <isa-l/crc.h>
 
+#include "shard/snapshot_crc.h"
 #include "shard/snapshots.h"
 #include "tests/log/fake_runtime.h"
 #include "tests/sim/sim_file.h"
@@ -17,8 +17,7 @@ wire::SnapshotChunk whole_snapshot(raft::MessageType type) {
   raft::Message message;
   message.type = type;
   wire::to_wire(message, chunk.mutable_message());
-  auto* data = reinterpret_cast<unsigned char*>(chunk.mutable_data()->data());
-  chunk.set_crc32c(crc32_iscsi(data, static_cast<int>(chunk.data().size()), ~0u));
+  chunk.set_crc32c(chunk_crc(chunk.data()));
   return chunk;
 }
 
@@ -33,10 +32,16 @@ TEST(SnapshotReceiver, AMessageThatIsNoSnapshotIsRefusedAndTheNextSnapshotTaken)
                              .deliver = [&](const raft::Message&) { ++delivered; },
                              .directory = "/data/snapshots/in"});
   std::vector<ErrorCode> refused;
+  wire::SnapshotChunk question;
+  question.set_ask(true);
+  question.set_transfer(1);
+  const auto note = [&](const Result<wire::SnapshotChunkResponse>& answer) {
+    if (!answer) refused.push_back(answer.error().code());
+  };
   for (const auto type : {raft::MessageType::kAppend, raft::MessageType::kSnapshot}) {
-    receiver.receive(whole_snapshot(type), [&](const Result<wire::SnapshotChunkResponse>& answer) {
-      if (!answer) refused.push_back(answer.error().code());
-    });
+    receiver.receive(question, note);
+    runtime.settle();
+    receiver.receive(whole_snapshot(type), note);
     runtime.settle();
   }
   EXPECT_EQ(refused, std::vector{ErrorCode::kInvalidArgument});

@@ -38,8 +38,12 @@ class StateTest : public ::testing::Test {
             std::make_shared<const std::string>(payload.SerializeAsString())};
   }
   static RecoveredLog log(std::uint64_t base, std::uint64_t base_term, std::vector<raft::Entry> entries) {
-    return {ShardId(1), ReplicaId(1), raft::HardState{Term(5), ReplicaId(2), LogIndex(1)},
-            {LogIndex(base), Term(base_term)}, std::move(entries)};
+    return {ShardId(1),
+            ReplicaId(1),
+            raft::HardState{Term(5), ReplicaId(2), LogIndex(1)},
+            {LogIndex(base), Term(base_term)},
+            {},
+            std::move(entries)};
   }
 
   std::uint64_t random_ = 1;
@@ -182,7 +186,8 @@ TEST(Codec, ARaftMessageSurvivesTheWireAndNonsenseIsRefused) {
   message.term = Term(3);
   message.log_index = LogIndex(4);
   message.round = 99;
-  message.entries.push_back({LogIndex(5), Term(3), raft::EntryType::kCommand, std::make_shared<const std::string>("x")});
+  message.entries.push_back(
+      {LogIndex(5), Term(3), raft::EntryType::kCommand, std::make_shared<const std::string>("x")});
   wire::RaftMessage wire_message;
   wire::to_wire(message, &wire_message);
   const auto back = wire::from_wire(wire::RaftMessage(wire_message));

@@ -38,6 +38,8 @@ NodeOptions node_options(const RunOptions& run, const std::string& region, int i
   options.replica.heartbeat_interval = Duration(run.election_us / 5);
   options.replica.trim_after_bytes = run.trim_bytes;
   options.replica.keep_log_bytes = run.keep_log_bytes;
+  options.replica.max_log_bytes = 16 * run.keep_log_bytes;
+  options.replica.log_memory_bytes = run.keep_log_bytes / 4;
   options.replica.flush_after_bytes = run.flush_bytes;
   options.replica.snapshot_chunk_bytes = run.chunk_bytes;
   options.replica.max_append_bytes = run.append_bytes;

@@ -303,6 +303,10 @@ Result<> SimFileSystem::rename(const std::string& from, const std::string& to) {
   return {};
 }
 
+Result<std::uint64_t> SimFileSystem::free_bytes(const std::string&) const {
+  return capacity_ ? *capacity_ - std::min(*capacity_, used_bytes()) : std::uint64_t{1} << 40;
+}
+
 Result<> SimFileSystem::sync_directory(const std::string& directory) {
   if (auto error = injected(Operation::kSyncDirectory, directory)) return fail(*std::move(error));
   ++syncs_;

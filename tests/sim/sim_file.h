@@ -52,6 +52,7 @@ class SimFileSystem final : public FileSystem {
   Result<> remove_all(const std::string& directory) override;
   Result<> rename(const std::string& from, const std::string& to) override;
   Result<> sync_directory(const std::string& directory) override;
+  Result<std::uint64_t> free_bytes(const std::string& directory) const override;
   Result<std::unique_ptr<FileLock>> lock(const std::string& path) override;
 
  private:
