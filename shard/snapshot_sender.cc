@@ -134,6 +134,7 @@ Result<SnapshotSender::Made> SnapshotSender::export_now(Engine& engine, FileSyst
   RETURN_IF_ERROR(fs.remove_all(directory));
   RETURN_IF_ERROR(fs.create_directories(directory));
   ASSIGN_OR_RETURN(const auto state, load_applied_state(engine, options.shard, {.snapshot = &snapshot}));
+  PROBE("snapshot.exported");
   if (!state) return fail(ErrorCode::kFailedPrecondition, "there is nothing to send yet");
   Made made{{state->index, state->term, state->membership}, {}, directory};
   ASSIGN_OR_RETURN(made.files,
