@@ -1,5 +1,8 @@
 // meridianctl cluster init
 
+#include <chrono>
+#include <thread>
+
 #include <fmt/format.h>
 #include <CLI/CLI.hpp>
 #include <boost/json.hpp>
@@ -21,6 +24,17 @@ std::optional<std::pair<std::string, std::string>> parse_node(const std::string&
 
 namespace {
 
+// Until the cluster is healthy, at most as long as one request may take.
+bool wait_for_leader(const Context& context, sdk::Admin& admin) {
+  const auto deadline = std::chrono::steady_clock::now() + context.timeout_ms();
+  for (;;) {
+    const auto status = admin.status(context.call_options());
+    if (status && status->healthy) return true;
+    if (std::chrono::steady_clock::now() >= deadline) return false;
+    std::this_thread::sleep_for(std::chrono::milliseconds(50));
+  }
+}
+
 int init_cluster(const Context& context, const std::vector<std::string>& texts) {
   std::vector<sdk::NodeSpec> nodes;
   for (const std::string& text : texts) {
@@ -30,21 +44,29 @@ int init_cluster(const Context& context, const std::vector<std::string>& texts) 
   }
   auto client = context.connect();
   if (!client) return context.fail(client.error());
-  auto formed = sdk::Admin(*client).init_cluster(std::move(nodes), context.call_options());
+  sdk::Admin admin(*client);
+  auto formed = admin.init_cluster(std::move(nodes), context.call_options());
   if (!formed) return context.fail(formed.error());
+  // A cluster that nobody leads is of no use yet, and `status` right behind this would call it unhealthy.
+  const bool leads = wait_for_leader(context, admin);
   if (context.json()) {
     boost::json::array list;
     for (const sdk::NodeStatus& node : formed->nodes) {
       list.push_back(boost::json::object{{"id", node.id}, {"address", node.address}, {"region", node.region}});
     }
-    Context::print_json(boost::json::object{{"cluster_id", hex_id(formed->cluster_id)}, {"nodes", std::move(list)}});
-    return kExitDone;
+    Context::print_json(boost::json::object{
+        {"cluster_id", hex_id(formed->cluster_id)}, {"nodes", std::move(list)}, {"healthy", leads}});
+  } else {
+    Context::print(fmt::format("cluster {}\n\n", hex_id(formed->cluster_id)));
+    Table table({"NODE", "ADDRESS", "REGION"});
+    for (const sdk::NodeStatus& node : formed->nodes) table.add({std::to_string(node.id), node.address, node.region});
+    Context::print(table.render());
   }
-  Context::print(fmt::format("cluster {}\n\n", hex_id(formed->cluster_id)));
-  Table table({"NODE", "ADDRESS", "REGION"});
-  for (const sdk::NodeStatus& node : formed->nodes) table.add({std::to_string(node.id), node.address, node.region});
-  Context::print(table.render());
-  return kExitDone;
+  if (leads) return kExitDone;
+  return context.fail(kExitStillRunning,
+                      fmt::format("its nodes know each other, but none of them leads yet, after {}; `meridianctl "
+                                  "status` says what is the matter",
+                                  context.timeout));
 }
 
 }  // namespace
