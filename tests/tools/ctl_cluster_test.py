@@ -335,6 +335,20 @@ class Cluster(WithCluster):
             self.assertEqual((result["op"], result["clients"], result["errors"]), (op, 8, 0))
             self.assertGreater(result["ops_per_s"], 0)
 
+    def test_bench_shows_its_load_phase_on_a_terminal_alone(self):
+        command = [BENCH, "--proxy", self.proxy, "--op", "get", "--duration", "100ms", "--keys", "1000", "--preload", "1000"]
+        controller, terminal = os.openpty()
+        self.addCleanup(os.close, controller)
+        with subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=terminal, env=ENVIRONMENT) as bench:
+            os.close(terminal)
+            shown = b""
+            while b"\n" not in shown:
+                shown += os.read(controller, 4096)
+            self.assertEqual(bench.wait(), 0)
+        self.assertRegex(shown, rb"load  \[#+\] 100 %  .*1,000 records")
+        done = subprocess.run(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, env=ENVIRONMENT, check=True)
+        self.assertEqual(done.stderr, b"")
+
     def bench(self, *arguments, duration="500ms"):
         done = subprocess.run([BENCH, "--proxy", self.proxy, "--duration", duration, *arguments, "-o", "json"],
                               capture_output=True, text=True, timeout=60, env=ENVIRONMENT, check=False)

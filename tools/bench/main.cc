@@ -45,13 +45,13 @@ sdk::Result<void> load_phase(const std::vector<sdk::Client>& connections, std::u
   ctl::Progress::Options options;
   options.what = "load";
   options.terminal = ctl::is_terminal_stderr();
-  options.quiet = !options.terminal;
   options.total = keys * record_bytes;
   options.write = [](const std::string& text) { std::fputs(text.c_str(), stderr); };
   ctl::Progress progress(options, Clock::now());
   auto done = preload(connections, keys, value_bytes,
                       [&](std::uint64_t written) { progress.update(written * record_bytes, written, Clock::now()); });
-  if (done) {
+  // In a log a line now and then says that it goes on; that it has ended, the answer does.
+  if (done && options.terminal) {
     progress.finish(keys * record_bytes, keys, Clock::now());
   } else {
     progress.say("");
