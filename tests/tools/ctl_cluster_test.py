@@ -366,6 +366,15 @@ class Cluster(WithCluster):
             self.assertGreater(min(kind["ops"] for kind in result["kinds"].values()), 0, letter)
             self.assertEqual(result["ops"], sum(kind["ops"] for kind in result["kinds"].values()))
 
+    def test_bench_puts_batches_of_several_keys(self):
+        result = self.bench("--op", "batch", "--batch", "5", "--keys", "100", "--clients", "8")
+        self.assertEqual((result["op"], result["batch_keys"], result["errors"]), ("batch", 5, 0))
+        self.assertGreater(result["ops"], 0)
+        versions = [e["version"] for e in self.ctl_json("scan", "key0000000000", "--keys-only")["entries"]]
+        self.assertLess(len(set(versions)), len(versions))  # keys of one batch have one version
+        mixed = self.bench("--weights", "batch=1,get=1", "--keys", "100", "--clients", "8")
+        self.assertEqual(set(mixed["kinds"]), {"batch", "get"})
+
     def test_bench_keeps_to_a_rate_and_draws_it(self):
         with tempfile.TemporaryDirectory() as directory:
             picture = os.path.join(directory, "run.svg")

@@ -19,6 +19,10 @@ constexpr std::uint64_t kMaxKeys = 1'000'000'000;
 constexpr std::uint64_t kMaxValueBytes = 1 << 20;
 // As many calls as the SDK lets be under way over one connection; it refuses more as busy, unsent.
 constexpr std::uint64_t kMaxInFlight = 65'536;
+// The SDK's limit of a batch, of all keys and values, with some room for what is between.
+constexpr std::uint64_t kMaxBatchKeys = 100'000;
+constexpr std::uint64_t kMaxBatchBytes = 4 << 20;
+constexpr std::uint64_t kBytesPerEntry = 15 + 16;  // the key, and around key and value
 constexpr std::chrono::milliseconds kOneMs(1);
 
 // Texts that say more than one thing together, until all are known.
@@ -31,6 +35,7 @@ struct Texts {
   OpenLoop open_loop;
   std::string busy;
   ScanLength scan_length;
+  std::uint64_t batch_keys = Workload().batch_keys;
   std::string output = "table";
 };
 
@@ -94,8 +99,8 @@ void declare_cluster(CLI::App& app, Arguments& arguments, Texts& texts) {
 
 void declare_workload(CLI::App& app, Arguments& arguments, Texts& texts) {
   LoadOptions& load = arguments.load;
-  auto* op =
-      add_choice(app, "--op", texts.op, {"put", "get", "scan", "mixed"}, "One kind of operation, or gets and puts");
+  auto* op = add_choice(app, "--op", texts.op, {"put", "get", "scan", "batch", "mixed"},
+                        "One kind of operation, or gets and puts");
   const auto letter = [](std::string_view text) -> Result<std::string> {
     std::string lower(text);
     std::ranges::transform(lower, lower.begin(), [](unsigned char c) { return static_cast<char>(std::tolower(c)); });
@@ -106,7 +111,7 @@ void declare_workload(CLI::App& app, Arguments& arguments, Texts& texts) {
                        ->type_name("a|b|c|d|e|f")
                        ->excludes(op);
   add<Mix>(app, "--weights", texts.weights, parse_weights,
-           "A mix of your own, of get, put, scan, insert (new keys), rmw (read, then compare and set)")
+           "A mix of your own, of get, put, scan, insert (new keys), rmw (read, then compare and set), batch")
       ->type_name("KIND=WEIGHT,...")
       ->excludes(op)
       ->excludes(workload);
@@ -122,6 +127,7 @@ void declare_workload(CLI::App& app, Arguments& arguments, Texts& texts) {
                   "Keys of a scan: N, or A..B for each length between as often")
       ->type_name("N|A..B")
       ->default_str("1..100");
+  add_count(app, "--batch", texts.batch_keys, 1, kMaxBatchKeys, "Keys of a batch, put all or nothing");
   auto* keys = add_count(app, "--keys", load.keys, 1, kMaxKeys, "Keys there are");
   auto* value = add_count(app, "--value-bytes", load.value_bytes, 0, kMaxValueBytes, "Of each value");
   app.add_flag("--any-replica", load.any_replica, "Gets and scans from any replica, instead of linearizable ones");
@@ -194,6 +200,7 @@ void settle(Arguments& arguments, const Texts& texts, bool open_loop, bool weigh
   }
   if (!texts.distribution.empty()) load.workload.distribution = *distribution_of(texts.distribution);
   load.workload.scan_length = texts.scan_length;
+  load.workload.batch_keys = texts.batch_keys;
   if (open_loop) load.open_loop = texts.open_loop;
   load.wait_when_busy = texts.busy.empty() ? !open_loop : texts.busy == "wait";
   arguments.preload_by_default = !texts.workload.empty() || arguments.sweeps();
@@ -216,6 +223,19 @@ std::vector<LoadOptions> Arguments::loads() const {
   return loads;
 }
 
+std::string Arguments::contradiction() const {
+  if (!load.workload.mix.has(OpKind::kBatch)) return {};
+  const std::uint64_t batch = load.workload.batch_keys;
+  for (const LoadOptions& each : loads()) {
+    if (batch > each.keys) return fmt::format("--batch: {} keys at once of {} that there are", batch, each.keys);
+    if (const std::uint64_t bytes = batch * (each.value_bytes + kBytesPerEntry); bytes > kMaxBatchBytes) {
+      return fmt::format("--batch: {} values of {} bytes are {} bytes with their keys; a batch has at most {}", batch,
+                         each.value_bytes, bytes, kMaxBatchBytes);
+    }
+  }
+  return {};
+}
+
 std::uint64_t Arguments::preload_of(const LoadOptions& of) const {
   return preload.value_or(preload_by_default ? of.keys : 0);
 }
@@ -235,6 +255,10 @@ std::optional<int> parse_arguments(int argc, const char* const* argv, Arguments&
     return app.exit(error) == 0 ? 0 : 2;
   }
   settle(arguments, texts, app.count("--rate") > 0, app.count("--weights") > 0);
+  if (const std::string wrong = arguments.contradiction(); !wrong.empty()) {
+    fmt::print(stderr, "{}\nRun with --help for more information.\n", wrong);
+    return 2;
+  }
   return std::nullopt;
 }
 

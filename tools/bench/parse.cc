@@ -97,7 +97,7 @@ Result<Mix> parse_weights(std::string_view text) {
     const auto kind = std::ranges::find_if(kAllKinds, [&](OpKind each) { return name_of(each) == name; });
     if (equals == item.size() || kind == kAllKinds.end()) {
       return fail(ErrorCode::kInvalidArgument,
-                  fmt::format("'{}' is not KIND=WEIGHT with get, put, scan, insert or rmw as the kind", item));
+                  fmt::format("'{}' is not KIND=WEIGHT with get, put, scan, insert, rmw or batch as the kind", item));
     }
     if (std::ranges::find(given, *kind) != given.end()) {
       return fail(ErrorCode::kInvalidArgument, fmt::format("{} stands twice in '{}'", name, text));
