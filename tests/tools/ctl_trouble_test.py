@@ -177,6 +177,41 @@ class Anew(programs.WithCluster):
         self.assertEqual(self.ctl_json("scan", "k")["entries"], [])
 
 
+class Two(programs.WithCluster):
+    def ctl_at(self, proxy, *arguments, **more):
+        self.proxy = proxy  # of this test alone
+        try:
+            return self.ctl(*arguments, **more)
+        finally:
+            del self.proxy
+
+    def test_proxies_of_two_clusters_are_refused_and_both_named(self):
+        port = programs.free_port()
+        with open(self.path("other.log"), "wb") as log:
+            other = subprocess.Popen([programs.MERIDIAN, "local", "--dir", self.path("other"), "--port", str(port)],
+                                     stdout=subprocess.PIPE, stderr=log, text=True, env=programs.ENVIRONMENT)
+        self.addCleanup(programs.end, other)
+        self.assertTrue(any("is ready" in line for line in other.stdout))
+        one, two = self.proxy, f"127.0.0.1:{port}"
+        clusters = [json.loads(self.ctl_at(proxy, "-o", "json", "status"))["cluster_id"] for proxy in (one, two)]
+        both = f"{one},{two}"
+        rows = b"k,v\n" + b"".join(b"k%d,%d\n" % (i, i) for i in range(1000))
+        for command in (["status"], ["put", "k", "v"], ["get", "k"], ["node", "remove", "1", "--yes"],
+                        ["import", "-", "--format", "csv", "--key", "k", "--value", "v"]):
+            self.ctl_at(both, *command, stdin=rows, code=2)
+            for cluster in clusters:
+                self.assertIn(cluster, self.err)
+        for proxy in (one, two):
+            self.assertEqual(json.loads(self.ctl_at(proxy, "-o", "json", "scan"))["entries"], [])
+        done = subprocess.run([programs.BENCH, "--proxy", both, "--duration", "100ms"], capture_output=True, text=True,
+                              timeout=60, env=programs.ENVIRONMENT, check=False)
+        self.assertEqual(done.returncode, 2, done.stderr)
+        # One that is down is no other cluster, and holds nobody up.
+        began = time.monotonic()
+        self.ctl_at(f"{one},127.0.0.1:{port + 50}", "put", "k", "v")
+        self.assertLess(time.monotonic() - began, 1.9)  # the patience with it is 2 s
+
+
 if __name__ == "__main__":
     programs.CTL, programs.BENCH, programs.MERIDIAN = sys.argv[1:4]
     unittest.main(argv=[sys.argv[0], *sys.argv[4:]])

@@ -11,6 +11,7 @@
 #include "tools/bench/load.h"
 #include "tools/bench/report.h"
 #include "tools/bench/svg.h"
+#include "tools/ctl/one_cluster.h"
 #include "tools/ctl/progress.h"
 
 namespace meridian::bench {
@@ -28,6 +29,8 @@ bool write_file(const std::string& path, const char* mode, const std::string& te
 }
 
 sdk::Result<std::vector<sdk::Client>> connect(const Arguments& arguments) {
+  if (auto one = ctl::check_one_cluster(arguments.proxies, std::chrono::seconds(2)); !one)
+    return std::move(one).error();
   std::vector<sdk::Client> connections;
   for (std::uint64_t i = 0; i < arguments.connections; ++i) {
     auto client = sdk::Client::connect(sdk::ConnectOptions(arguments.proxies));

@@ -7,6 +7,7 @@
 #include <fmt/ranges.h>
 #include <boost/json.hpp>
 
+#include "tools/ctl/one_cluster.h"
 #include "tools/ctl/text.h"
 
 namespace meridian::ctl {
@@ -46,6 +47,8 @@ std::chrono::milliseconds Context::timeout_ms() const {
 }
 
 sdk::Result<sdk::Client> Context::connect() const {
+  if (auto one = check_one_cluster(split(proxies, ','), std::min(timeout_ms(), std::chrono::milliseconds(2'000))); !one)
+    return std::move(one).error();
   sdk::ConnectOptions options(split(proxies, ','));
   options.timeout(timeout_ms()).connect_timeout(std::min(timeout_ms(), std::chrono::milliseconds(5'000)));
   return sdk::Client::connect(options);

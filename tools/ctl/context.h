@@ -36,6 +36,7 @@ class Context {
   bool json() const { return output == "json"; }
   std::chrono::milliseconds timeout_ms() const;
 
+  // kInvalidArgument also where the proxies are of different clusters.
   sdk::Result<sdk::Client> connect() const;
   // Timeout and keyspace of the global options.
   sdk::CallOptions call_options() const;
