@@ -147,6 +147,12 @@ class Cluster(WithCluster):
         self.assertIn("not confirmed", self.err)
         self.ctl("node", "remove", 99, "--yes", code=3)
 
+    def test_a_node_that_came_back_empty_under_its_address(self):
+        address = self.ctl_json("node", "list")["nodes"][1]["address"]
+        self.ctl("node", "replace", "2", f"us-west={address}", "--yes", code=1)
+        self.assertIn("is node 2 of this cluster", self.err)
+        self.assertIn("node remove ID --force", self.err)
+
     def test_work_that_outlasts_the_wait_is_4(self):
         address = f"127.0.0.1:{free_port()}"
         with open(self.path("node4.log"), "wb") as log:

@@ -20,6 +20,11 @@ namespace {
 
 constexpr std::chrono::seconds kTransferTimeout{5};  // ten election timeouts
 
+constexpr const char* kCameBackEmpty =
+    "  If that machine has come back empty, its node is gone for good: `meridianctl node remove ID --force --wait` "
+    "with "
+    "its number, then `meridianctl node add REGION=HOST:PORT --wait`.";
+
 struct NodeOptions {
   std::uint64_t node_id = 0;
   std::string node;
@@ -93,7 +98,11 @@ int wait_for_operation(const Context& context, sdk::Admin& admin, const sdk::Sta
 
 int finish_change(const Context& context, sdk::Admin& admin, const sdk::Result<sdk::StartedOperation>& started,
                   const NodeOptions& options) {
-  if (!started) return context.fail(started.error());
+  if (!started) {
+    const int code = context.fail(started.error());
+    if (started.error().code() == sdk::ErrorCode::kAlreadyExists) context.warn(kCameBackEmpty);
+    return code;
+  }
   if (options.wait) {
     return wait_for_operation(context, admin, *started,
                               parse_duration(options.wait_timeout).value_or(std::chrono::minutes(10)));
