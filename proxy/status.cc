@@ -33,6 +33,7 @@ struct Survey {
       if (node.state() != api::REMOVED) nodes.push_back(&node);
     }
     statuses.resize(nodes.size());
+    strangers.resize(nodes.size());
     outstanding = nodes.size();
   }
 
@@ -41,6 +42,7 @@ struct Survey {
   Reply reply;
   std::vector<const api::NodeDescriptor*> nodes;
   std::vector<std::optional<api::NodeStatusResponse>> statuses;
+  std::vector<std::string> strangers;  // who answers in a node's place; empty: nobody
   std::size_t outstanding = 0;
 
   const api::NodeStatusResponse* leader() const {
@@ -112,7 +114,9 @@ void add_nodes(const Survey& survey, v1::GetStatusResponse& response) {
     const auto name = [&] { return fmt::format("node {} ({}, {})", node.id(), node.region(), node.address()); };
     const std::optional<api::NodeStatusResponse>& status = survey.statuses[i];
     if (!status) {
-      response.add_problems(name() + " does not answer");
+      const std::string& stranger = survey.strangers[i];
+      node.set_trouble(stranger);
+      response.add_problems(name() + (stranger.empty() ? " does not answer" : " " + stranger));
       continue;
     }
     node.set_reachable(true);
@@ -164,6 +168,14 @@ void conclude(Survey& survey) {
   survey.reply(v1::encode(response));
 }
 
+// A machine that was made anew, or is another cluster's, must not look like one that is down.
+std::string who_else(const api::NodeStatusResponse& answer, const api::ClusterState& expected) {
+  if (answer.cluster_id() == 0) return "answers, but is empty: it belongs to no cluster";
+  if (answer.cluster_id() == expected.cluster_id()) return fmt::format("answers, but is node {}", answer.node_id());
+  return fmt::format("answers, but belongs to cluster {:016x}, not to {:016x}", answer.cluster_id(),
+                     expected.cluster_id());
+}
+
 void ask_everyone(Parts& parts, MonoTime deadline, Reply reply) {
   auto survey = std::make_shared<Survey>(parts, std::move(reply));
   if (survey->nodes.empty()) return conclude(*survey);
@@ -176,6 +188,8 @@ void ask_everyone(Parts& parts, MonoTime deadline, Reply reply) {
            if (answer && answer->cluster_id() == survey->state.cluster_id() &&
                answer->node_id() == survey->nodes[i]->id()) {
              survey->statuses[i] = std::move(*answer);
+           } else if (answer) {
+             survey->strangers[i] = who_else(*answer, survey->state);
            }
            if (--survey->outstanding == 0) conclude(*survey);
          }));

@@ -194,6 +194,12 @@ bool TopologyCache::uninitialised() const {
 }
 
 Error TopologyCache::not_initialised() const {
+  // Those that are silent may be a cluster, beside which another one must not be formed.
+  if (const std::vector<Address> all = silent(); !all.empty()) {
+    return Error(
+        ErrorCode::kUnavailable,
+        fmt::format("the nodes that answer belong to no cluster; no answer comes from {}", fmt::join(all, ", ")));
+  }
   return Error(ErrorCode::kUnavailable, "the cluster has not been initialised; run `meridianctl cluster init`");
 }
 

@@ -1,5 +1,7 @@
 #include "tools/bench/arguments.h"
 
+#include <array>
+#include <string>
 #include <utility>
 
 #include <gmock/gmock.h>
@@ -117,8 +119,36 @@ TEST(Arguments, ErrorsNameTheFlagTheValueAndTheLimit) {
               HasSubstr("--value-bytes: '1048577' is not a whole number from 0"));
   EXPECT_THAT(refused({"--sweep-keys", "1,0"}), HasSubstr("--sweep-keys: '0'"));
   EXPECT_THAT(refused({"--scan-length", "0"}), HasSubstr("--scan-length: '0'"));
-  EXPECT_THAT(refused({"--workload", "g"}), HasSubstr("--workload: g"));
+  EXPECT_THAT(refused({"--workload", "g"}), HasSubstr("--workload: 'g' is none of YCSB's a to f"));
   EXPECT_THAT(refused({"--proxy", ","}), HasSubstr("--proxy: no proxy given"));
+  EXPECT_THAT(refused({"--op", "del"}), HasSubstr("--op: 'del' is none of put, get, scan, batch, mixed"));
+  for (const char* number : {"010", "0x10", "1e3", "99999999999999999999"}) {
+    EXPECT_THAT(refused({"--keys", number}),
+                HasSubstr("--keys: '" + std::string(number) + "' is not a whole number from 1 to 1000000000"));
+  }
+}
+
+TEST(Arguments, HelpSaysWhatAnOptionTakes) {
+  testing::internal::CaptureStdout();
+  Arguments arguments;
+  const std::array<const char*, 2> argv = {"meridian-bench", "--help"};
+  EXPECT_EQ(parse_arguments(2, argv.data(), arguments), 0);
+  const std::string help = testing::internal::GetCapturedStdout();
+  for (const char* part : {"--keys COUNT=100000", "--duration DURATION=10s", "--busy wait|fail", "--proxy HOST:PORT="})
+    EXPECT_THAT(help, HasSubstr(part));
+  EXPECT_THAT(help, testing::Not(HasSubstr("TEXT")));
+}
+
+TEST(Arguments, ABatchHasKeysThatAreThereAndFitsALimit) {
+  EXPECT_EQ(parse({"--op", "batch"}).load.workload.batch_keys, 2u);
+  const Arguments arguments = parse({"--op", "batch", "--batch", "16", "--keys", "16"});
+  EXPECT_EQ(arguments.load.workload.name, "batch");
+  EXPECT_EQ(arguments.load.workload.batch_keys, 16u);
+  EXPECT_THAT(refused({"--op", "batch", "--batch", "0"}), HasSubstr("--batch: '0' is not a whole number from 1"));
+  EXPECT_THAT(refused({"--op", "batch", "--batch", "17", "--keys", "16"}), HasSubstr("17 keys at once of 16"));
+  EXPECT_THAT(refused({"--weights", "batch=1", "--batch", "5", "--value-bytes", "1048576"}),
+              HasSubstr("at most 4194304"));
+  EXPECT_THAT(refused({"--op", "batch", "--batch", "20", "--sweep-keys", "10,100"}), HasSubstr("of 10 that"));
 }
 
 TEST(Arguments, WhatDoesNotFitTogetherIsRefused) {

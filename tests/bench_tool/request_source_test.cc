@@ -1,8 +1,10 @@
 #include "tools/bench/request_source.h"
 
+#include <algorithm>
 #include <array>
 #include <cmath>
 #include <map>
+#include <set>
 
 #include <gtest/gtest.h>
 
@@ -53,6 +55,7 @@ TEST(RequestSource, SimpleWorkloadsAreWhatTheyAreCalled) {
   expect_shares(*simple_workload("put", 0.5), {{OpKind::kPut, 1}});
   expect_shares(*simple_workload("get", 0.5), {{OpKind::kGet, 1}});
   expect_shares(*simple_workload("scan", 0.5), {{OpKind::kScan, 1}});
+  expect_shares(*simple_workload("batch", 0.5), {{OpKind::kBatch, 1}});
   expect_shares(*simple_workload("mixed", 0.8), {{OpKind::kGet, 0.8}, {OpKind::kPut, 0.2}});
   expect_shares(*simple_workload("mixed", 1), {{OpKind::kGet, 1}});
   EXPECT_FALSE(simple_workload("del", 0.5));
@@ -120,6 +123,24 @@ TEST(RequestSource, KeyNamesSortByNumberAndBeforeTheEnd) {
   EXPECT_EQ(key_name(42), "key000000000042");
   EXPECT_LT(key_name(9), key_name(10));
   EXPECT_LT(key_name(999'999'999'999), kBehindAllKeys);
+}
+
+TEST(RequestSource, KeysOfABatchAreDifferentAndThere) {
+  for (const Distribution distribution : {Distribution::kUniform, Distribution::kZipf, Distribution::kLatest}) {
+    for (const std::uint64_t keys : {UINT64_C(2), UINT64_C(10), kKeys}) {
+      Workload workload = *simple_workload("batch", 0);
+      workload.distribution = distribution;
+      workload.batch_keys = std::min<std::uint64_t>(keys, 10);
+      RequestSource source = make_source(workload, std::make_shared<InsertSequence>(kKeys));
+      for (int i = 0; i < 1'000; ++i) {
+        const Request request = source.next();
+        std::set<std::uint64_t> all(request.more_keys.begin(), request.more_keys.end());
+        all.insert(request.key);
+        ASSERT_EQ(all.size(), workload.batch_keys);
+        ASSERT_LT(*all.rbegin(), kKeys);
+      }
+    }
+  }
 }
 
 }  // namespace

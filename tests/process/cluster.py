@@ -182,7 +182,8 @@ class Cluster:
         for node in self.nodes:
             wait_until(node.listens, f"{node.name} listens")
         wait_until(lambda: http(self.proxy.http, "/livez")[0] == 200, "the proxy listens")
-        self.ctl("cluster", "init", *[f"--node={n.region}={n.address}" for n in self.nodes])
+        # It waits for a leader, for which a busy machine may take longer than the default of 10 s.
+        self.ctl("--timeout", f"{TIMEOUT_S}s", "cluster", "init", *[f"--node={n.region}={n.address}" for n in self.nodes])
         self.wait_healthy()
         return self
 

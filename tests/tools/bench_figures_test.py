@@ -44,6 +44,15 @@ class FiguresTest(unittest.TestCase):
         self.assertFalse(out["put"]["no_worse"])
         self.assertTrue(out["get"]["no_worse"])
 
+    def test_transactions_of_a_peer_are_batches_of_as_many_keys(self):
+        theirs = measuring.load_arguments("txn", 64, 5, 1000, 256)
+        ours = measuring.load_arguments("txn", 64, 5, 1000, 256, measuring.MERIDIAN_OPS)
+        self.assertEqual(theirs[:2], ["--op", "txn"])
+        self.assertEqual(ours[:4], ["--op", "batch", "--batch", 2])
+        self.assertEqual(ours[4:], theirs[2:])
+        self.assertEqual(measuring.load_arguments("put", 1, 5, 10, 1, measuring.MERIDIAN_OPS)[:2], ["--op", "put"])
+        self.assertEqual(figures.parse_reference("txn_256=2621"), {"txn_256": 2621})
+
     def test_a_slow_reference_voids_and_so_do_errors(self):
         reference = {"put_1": 100.0}
         self.assertEqual(figures.void_reasons({"put_1": figure(80)}, {}, {}, reference), [])

@@ -79,6 +79,54 @@ TEST(CommandLine, RefusesWhatItDoesNotKnow) {
   for (const auto& words : wrong) EXPECT_EQ(parse(words), kExitUsage) << testing::PrintToString(words);
 }
 
+TEST(CommandLine, NumbersAreDecimalAndInRangeOrRefusedWithTheRange) {
+  const std::vector<std::vector<std::string>> wrong = {
+      {"node", "remove", "010"},
+      {"node", "transfer-leader", "0x1"},
+      {"node", "replace", "1e1", "r=h:1"},
+      {"scan", "--limit=-1"},
+      {"scan", "--limit", "-1"},
+      {"scan", "--limit", "99999999999999999999"},
+      {"cas", "k", "v", "--expect-version=-1"},
+      {"get", "k", "--at", "0x10"},
+      {"scan", "--at", "010"},
+      {"export", "--format", "csv", "--at", "-1"},
+      {"import", "f", "--format", "csv", "--key", "k", "--batch", "10001"},
+      {"import", "f", "--format", "csv", "--key", "k", "--parallel", "08"}};
+  for (const auto& words : wrong) {
+    Context context;
+    std::vector<const char*> argv = {"meridianctl"};
+    for (const std::string& word : words) argv.push_back(word.c_str());
+    std::string message;
+    try {
+      make_app(context)->parse(static_cast<int>(argv.size()), argv.data());
+    } catch (const CLI::ParseError& error) {
+      message = error.what();
+    }
+    EXPECT_THAT(message, HasSubstr("a whole number from")) << testing::PrintToString(words);
+  }
+  for (const auto& words : std::vector<std::vector<std::string>>{{"scan", "--limit", "0"},
+                                                                 {"scan", "--limit=18446744073709551615"},
+                                                                 {"get", "k", "--at", "0"},
+                                                                 {"get", "k", "--at", "2025-11-24T16:00:00.123456Z"},
+                                                                 {"node", "remove", "10"}}) {
+    EXPECT_EQ(parse(words), 0) << testing::PrintToString(words);
+  }
+}
+
+TEST(CommandLine, HelpNamesArgumentsOnce) {
+  Context context;
+  const auto app = make_app(context);
+  const auto help = [&](const char* command) { return app->get_subcommand(command)->help(); };
+  for (const char* command : {"get", "put", "scan", "import", "export", "completion", "node", "cas"}) {
+    EXPECT_THAT(help(command), testing::Not(HasSubstr("TEXT"))) << command;
+    EXPECT_THAT(help(command), testing::Not(HasSubstr("UINT"))) << command;
+  }
+  EXPECT_THAT(help("get"), HasSubstr("KEY REQUIRED"));
+  EXPECT_THAT(help("import"), HasSubstr("FILE REQUIRED"));
+  EXPECT_THAT(help("import"), HasSubstr("--batch COUNT=200"));
+}
+
 TEST(CommandLine, NodesAreRegionAndAddress) {
   EXPECT_EQ(parse_node("us-east=10.0.0.1:7401"), std::pair(std::string("us-east"), std::string("10.0.0.1:7401")));
   EXPECT_EQ(parse_node("eu=[::1]:7401"), std::pair(std::string("eu"), std::string("[::1]:7401")));

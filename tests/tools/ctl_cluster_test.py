@@ -147,6 +147,12 @@ class Cluster(WithCluster):
         self.assertIn("not confirmed", self.err)
         self.ctl("node", "remove", 99, "--yes", code=3)
 
+    def test_a_node_that_came_back_empty_under_its_address(self):
+        address = self.ctl_json("node", "list")["nodes"][1]["address"]
+        self.ctl("node", "replace", "2", f"us-west={address}", "--yes", code=1)
+        self.assertIn("is node 2 of this cluster", self.err)
+        self.assertIn("node remove ID --force", self.err)
+
     def test_work_that_outlasts_the_wait_is_4(self):
         address = f"127.0.0.1:{free_port()}"
         with open(self.path("node4.log"), "wb") as log:
@@ -191,7 +197,7 @@ class Cluster(WithCluster):
         file, state = self.write("some.csv", b"".join(lines)), self.path("some.state")
         command = ["import", file, "--format", "csv", "--key", "id", "--value", "text", "--prefix", "resumed/",
                    "--resume", state, "--batch", "50"]
-        self.assertFalse(self.ctl_json(*command, code=1)["complete"])
+        self.assertFalse(self.ctl_json(*command, code=2)["complete"])
         self.assertIn("line 3002", self.err)
         with open(state, encoding="utf-8") as f:
             self.assertEqual(json.load(f)["records"], 3000)
@@ -214,6 +220,97 @@ class Cluster(WithCluster):
         self.assertIn("line 501", self.err)
         for i in range(7):
             self.assertEqual(int(self.ctl("get", f"dup/{i}", "--raw")), max(v for v in range(1000) if v % 7 == i))
+
+    def test_import_keeps_the_bytes_of_numbers(self):
+        lines = [b'{"id":12345678901234567890123,"v":1.10}', b'{"id":12345678901234567890124,"v":1E400}',
+                 b'{"id":3,"v":19.99}', b'{"id":4,"v":{"b": 1.0,"a":[]}}']
+        self.ctl("import", "-", "--format", "jsonl", "--key", "id", "--value", "v", "--prefix", "num/",
+                 stdin=b"\n".join(lines))
+        for key, value in (("12345678901234567890123", b"1.10"), ("12345678901234567890124", b"1E400"), ("3", b"19.99"),
+                           ("4", b'{"b": 1.0,"a":[]}')):
+            self.assertEqual(self.ctl("get", f"num/{key}", "--raw"), value)
+        self.ctl("import", "-", "--format", "jsonl", "--key", "id", "--prefix", "num/", stdin=b'{"id":5}\n{"id":{}}\n',
+                 code=2)
+        self.assertIn("line 2", self.err)
+
+    def test_bad_data_is_2_whatever_way_it_comes(self):
+        big = b"x" * (1 << 20) + b"y"
+        self.ctl("put", "bad", "-", stdin=big, code=2)
+        for more in ([], ["--skip-bad"]):
+            self.ctl("import", "-", "--format", "csv", "--key", "k", "--value", "v", *more, stdin=b"k,v\nbad," + big,
+                     code=2)
+            self.assertIn("line 2", self.err)
+            self.ctl("import", "-", "--format", "csv", "--key", "k", "--value", "v", *more, stdin=b"k,v\nbad\n", code=2)
+        self.assertIn("every record is bad", self.err)
+        self.ctl("import", "-", "--format", "csv", "--key", "k", "--value", "v", stdin=b"k,v\n")
+        self.ctl("get", "bad", code=3)
+
+    def test_a_changed_file_is_not_gone_on_with(self):
+        rows = b"".join(f"{i},value {i}\n".encode() for i in range(3000))
+        file, state = self.write("changed.csv", b"k,v\n" + rows + b"bad\n"), self.path("changed.state")
+        command = ["import", file, "--format", "csv", "--key", "k", "--value", "v", "--prefix", "changed/", "--resume",
+                   state]
+        self.ctl(*command, code=2)
+        self.write("changed.csv", b"k,v\n" + rows.replace(b"7,value 7\n", b"7,value 8\n") + b"3000,x\n")
+        self.ctl(*command, code=2)
+        self.assertIn("state of another file", self.err)
+        self.ctl("get", "changed/3000", code=3)
+        self.write("changed.csv", b"k,v\n" + rows + b"3000,x\n")
+        self.ctl(*command)
+        self.ctl(*command)
+        self.assertIn("is complete: 3,001 records", self.err)
+        self.write("changed.csv", b"k,v\n" + rows + b"3000,x\n3001,y\n")  # it has grown
+        self.ctl(*command, code=2)
+        self.assertIn("when all was done", self.err)
+        self.ctl(*command[:-1], self.directory.name, code=2)
+        self.assertIn("Is a directory", self.err)
+
+    def test_a_changed_export_is_not_gone_on_with(self):
+        for i in range(3):
+            self.ctl("put", f"exp/{i}", "v")
+        file, state = self.path("exported.csv"), self.path("exported.state")
+        command = ["export", file, "--format", "csv", "--prefix", "exp/", "--resume", state]
+        self.ctl(*command)
+        self.assertIn("3 records exported", self.err)
+        self.ctl(*command)
+        self.assertIn("is complete", self.err)
+        self.ctl(*[*command[:5], "exp/1", *command[6:]], code=2)  # another range
+        self.assertIn("state of other work", self.err)
+        os.remove(file)
+        self.ctl(*command, code=2)
+        self.write("exported.csv", b"key,value\n")
+        self.ctl(*command, code=2)
+        self.assertIn("state of another file", self.err)
+
+    def test_times_are_taken_as_they_are_shown(self):
+        self.ctl("put", "when", "before")
+        as_of = re.search(rb"as of +(\S+Z) \((\d+)\)", self.ctl("get", "when"))
+        self.ctl("put", "when", "after")
+        for at in as_of.groups():
+            self.assertEqual(self.ctl("get", "when", "--raw", "--at", at.decode()), b"before")
+        self.ctl("get", "when", "--at", "2099-01-01T00:00:00Z", code=1)
+        self.assertIn("2099-01-01T00:00:00.000000Z (", self.err)
+        self.ctl("scan", "when", "--at", as_of[1].decode())
+        self.assertIn("1 entry, as of", self.err)
+        self.ctl("export", "--format", "csv", "--prefix", "when", "--at", as_of[1].decode())
+        self.assertIn("1 record exported, as of", self.err)
+
+    def test_raw_prints_the_value_and_nothing_else(self):
+        self.ctl("put", "raw", "value")
+        self.assertEqual(self.ctl("get", "raw", "--raw"), b"value")
+        self.assertEqual(self.ctl("-o", "json", "get", "raw", "--raw"), b"value")
+        self.assertEqual(self.ctl("get", "raw/none", "--raw", code=3), b"")
+
+    def test_errors_are_json_on_standard_error(self):
+        self.assertEqual(self.ctl("-o", "json", "get", "k", "--keyspace", "none", code=3), b"")
+        self.assertEqual(json.loads(self.err)["error"]["code"], "not found")
+        self.ctl("-o", "json", "import", "-", "--format", "csv", "--key", "k", "--value", "v", stdin=b"k,v\nbad\n", code=2)
+        for line in self.err.splitlines():
+            self.assertEqual(len(json.loads(line)), 1)
+
+    def test_what_is_not_there_is_not_counted(self):
+        out = self.ctl("import", "-", "--format", "csv", "--key", "k", "--value", "v", stdin=b"k,v\none,1\n")
+        self.assertEqual(out, b"1 record imported\n")
 
     def test_export_and_import_round_trip(self):
         self.ctl("put", "-e", "round/\\xff,\"\\n", "--value-file", self.write("all", bytes(range(256))))
@@ -244,6 +341,20 @@ class Cluster(WithCluster):
             self.assertEqual((result["op"], result["clients"], result["errors"]), (op, 8, 0))
             self.assertGreater(result["ops_per_s"], 0)
 
+    def test_bench_shows_its_load_phase_on_a_terminal_alone(self):
+        command = [BENCH, "--proxy", self.proxy, "--op", "get", "--duration", "100ms", "--keys", "1000", "--preload", "1000"]
+        controller, terminal = os.openpty()
+        self.addCleanup(os.close, controller)
+        with subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=terminal, env=ENVIRONMENT) as bench:
+            os.close(terminal)
+            shown = b""
+            while b"\n" not in shown:
+                shown += os.read(controller, 4096)
+            self.assertEqual(bench.wait(), 0)
+        self.assertRegex(shown, rb"load  \[#+\] 100 %  .*1,000 records")
+        done = subprocess.run(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, env=ENVIRONMENT, check=True)
+        self.assertEqual(done.stderr, b"")
+
     def bench(self, *arguments, duration="500ms"):
         done = subprocess.run([BENCH, "--proxy", self.proxy, "--duration", duration, *arguments, "-o", "json"],
                               capture_output=True, text=True, timeout=60, env=ENVIRONMENT, check=False)
@@ -260,6 +371,15 @@ class Cluster(WithCluster):
             self.assertEqual((result["errors"], result["not_found"]), (0, 0), letter)
             self.assertGreater(min(kind["ops"] for kind in result["kinds"].values()), 0, letter)
             self.assertEqual(result["ops"], sum(kind["ops"] for kind in result["kinds"].values()))
+
+    def test_bench_puts_batches_of_several_keys(self):
+        result = self.bench("--op", "batch", "--batch", "5", "--keys", "100", "--clients", "8")
+        self.assertEqual((result["op"], result["batch_keys"], result["errors"]), ("batch", 5, 0))
+        self.assertGreater(result["ops"], 0)
+        versions = [e["version"] for e in self.ctl_json("scan", "key0000000000", "--keys-only")["entries"]]
+        self.assertLess(len(set(versions)), len(versions))  # keys of one batch have one version
+        mixed = self.bench("--weights", "batch=1,get=1", "--keys", "100", "--clients", "8")
+        self.assertEqual(set(mixed["kinds"]), {"batch", "get"})
 
     def test_bench_keeps_to_a_rate_and_draws_it(self):
         with tempfile.TemporaryDirectory() as directory:

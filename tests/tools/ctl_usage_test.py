@@ -57,7 +57,52 @@ class Usage(unittest.TestCase):
         self.refused("import", "-", "--format", "xml", "--key", "k", says="csv, tsv and jsonl")
         self.refused("import", "-", "--format", "csv", "--key", "id", says="there are: a, b", stdin="a,b\n1,2\n")
         self.refused("export", "--format", "csv", "--resume", "s", says="FILE")
+        self.refused("import", "-", "--format", "csv", "--key", "a", "--resume", "s", says="standard input",
+                     stdin="a\n1\n")
         self.refused("completion", "csh", says="bash, zsh and fish")
+
+    def test_numbers_are_decimal_and_exact(self):
+        for *words, value, limit in (("node", "remove", "--yes", "010", "1 to 18446744073709551615"),
+                                     ("scan", "--limit", "-1", "0 to 18446744073709551615"),
+                                     ("scan", "--limit", "99999999999999999999", "0 to 18446744073709551615"),
+                                     ("cas", "k", "v", "--expect-version", "-1", "1 to 18446744073709551615"),
+                                     ("get", "k", "--at", "0x10", "0 to 18446744073709551615"),
+                                     ("import", "f", "--format", "csv", "--key", "k", "--batch", "0", "1 to 10000")):
+            for joined in (False, True):
+                if joined and words[-1].startswith("--") and words[-1] != "--yes":
+                    arguments = [*words[:-1], f"{words[-1]}={value}"]
+                else:
+                    arguments = [*words, value]
+                self.refused(*arguments, says=f'"{value}" is')
+                self.refused(*arguments, says=limit)
+
+    def test_a_word_that_is_no_command_is_named(self):
+        self.refused("bogus", says='there is no command "bogus"; there are: cluster, status')
+        self.refused("node", "bogus", says='there is no command "bogus"; there are: list')
+        self.refused("--bogus", says="no option --bogus")
+
+    def test_a_directory_is_no_file(self):
+        with tempfile.TemporaryDirectory() as directory:
+            file = os.path.join(directory, "f")
+            with open(file, "w", encoding="utf-8") as f:
+                f.write("key,value\na,1\n")
+            self.refused("put", "k", "--value-file", directory, says="Is a directory")
+            for resume, why in ((directory, "Is a directory"), (os.path.join(directory, "none", "s"), "cannot be written")):
+                self.refused("import", file, "--format", "csv", "--key", "key", "--resume", resume, says=why)
+                self.refused("export", file + "2", "--format", "csv", "--resume", resume, says=why)
+            self.assertEqual(os.listdir(directory), ["f"])
+
+    def test_errors_are_json_where_json_is_asked_for(self):
+        for arguments, exit_code, code in ((["get", "k"], 3, "unavailable"), (["get", "k", "--at", "x"], 2, "usage"),
+                                           (["bogus"], 2, "usage"), (["put", "k"], 2, "usage")):
+            for form in (["-o", "json"], ["--output=json"], ["-ojson"]):
+                got, out, err = run(CTL, "--proxy", self.proxy, "--timeout", "300ms", *arguments, *form)
+                self.assertEqual((got, out), (exit_code, ""), err)
+                error = json.loads(err)["error"]
+                self.assertEqual((error["code"], error["exit_code"]), (code, exit_code))
+                self.assertTrue(error["message"])
+        self.assertTrue(json.loads(run(CTL, "--proxy", self.proxy, "--timeout", "300ms", "get", "k", "-o", "json")[2])
+                        ["error"]["definite"])
 
     def test_nobody_listening_is_3_and_says_where_it_asked(self):
         for arguments in (["status"], ["get", "k"], ["put", "k", "v"], ["scan"], ["node", "list"]):
@@ -89,8 +134,7 @@ class Usage(unittest.TestCase):
             state = os.path.join(directory, "state")
             with open(state, "w", encoding="utf-8") as f:
                 f.write("key,value\n")
-            self.refused("import", "-", "--format", "csv", "--key", "a", "--resume", state, says="name another file",
-                         stdin="a\n1\n")
+            self.refused("import", state, "--format", "csv", "--key", "key", "--resume", state, says="name another file")
 
     def test_standard_output_that_cannot_be_written_is_a_failure(self):
         with open("/dev/full", "w", encoding="utf-8") as full:

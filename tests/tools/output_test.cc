@@ -94,8 +94,35 @@ TEST(Status, JsonIsWholeAndExact) {
 
 TEST(Status, SaysHowAClusterIsFormed) {
   sdk::ClusterStatus none;
+  none.problems = {"the cluster has not been initialised; run `meridianctl cluster init`"};
+  EXPECT_NE(render_status(none).find("answers, but is empty"), std::string::npos);
   EXPECT_NE(render_status(none).find("cluster init"), std::string::npos);
   EXPECT_TRUE(status_json(none).at("cluster_id").is_null());
+}
+
+// Silent nodes may be a cluster: a second one formed beside it would take its clients.
+TEST(Status, AdvisesNoSecondCluster) {
+  const std::vector<std::vector<std::string>> cases = {
+      {},
+      {"no node answers; asked 127.0.0.1:7401"},
+      {"the nodes that answer belong to no cluster; no answer comes from 127.0.0.1:7401",
+       "127.0.0.1:7401 does not answer"},
+      {"the cluster has not been initialised; run `x`", "127.0.0.1:7401 does not answer"}};
+  for (const auto& problems : cases) {
+    sdk::ClusterStatus none;
+    none.problems = problems;
+    const std::string text = render_status(none);
+    EXPECT_EQ(text.find("cluster init"), std::string::npos) << text;
+    for (const std::string& problem : problems) EXPECT_NE(text.find(problem), std::string::npos) << text;
+  }
+}
+
+TEST(Status, TellsAnEmptyNodeFromASilentOne) {
+  sdk::ClusterStatus status = make_status();
+  status.nodes.back().reachable = false;
+  status.nodes.back().trouble = "answers, but is empty";
+  const std::string text = render_nodes(status);
+  EXPECT_NE(text.find("answers, but is empty"), std::string::npos) << text;
 }
 
 class ProgressTest : public testing::Test {

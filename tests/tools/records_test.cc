@@ -69,7 +69,7 @@ TEST(Csv, BadRecordsAreNamedByLineAndReadingGoesOn) {
   EXPECT_EQ(all.records[0].key, "good");
   ASSERT_EQ(all.bad.size(), 5u);
   EXPECT_EQ(all.bad[0].line, 2u);
-  EXPECT_THAT(all.bad[0].why, HasSubstr("1 fields, the line of column names 2"));
+  EXPECT_THAT(all.bad[0].why, HasSubstr("1 field, the line of column names 2"));
   EXPECT_EQ(all.bad[1].line, 3u);
   EXPECT_EQ(all.bad[2].line, 4u);
   EXPECT_THAT(all.bad[3].why, HasSubstr("key is empty"));
@@ -144,6 +144,43 @@ TEST(JsonLines, WithoutAValueMemberTheLineIsTheValue) {
   const All all = read_all("{\"id\": \"a\",  \"x\":1}\r\n", {RecordFormat::kJsonLines, "id", ""});
   ASSERT_EQ(all.records.size(), 1u);
   EXPECT_EQ(all.records[0].value, "{\"id\": \"a\",  \"x\":1}");
+}
+
+TEST(JsonLines, NumbersKeepTheirBytes) {
+  const All all = read_all(
+      "{\"key\":12345678901234567890123,\"value\":1.10}\n"
+      "{\"key\":12345678901234567890124,\"value\":1E400}\n"
+      "{\"key\":-0.0,\"value\":19.99}\n"
+      "{\"key\":\"o\",\"value\": {\"a\": 1.10,\t\"b\":[1e5, -0] } }\n",
+      key_value(RecordFormat::kJsonLines));
+  ASSERT_EQ(all.bad.size(), 0u) << all.bad[0].why;
+  ASSERT_EQ(all.records.size(), 4u);
+  EXPECT_EQ(all.records[0].key, "12345678901234567890123");
+  EXPECT_EQ(all.records[0].value, "1.10");
+  EXPECT_EQ(all.records[1].key, "12345678901234567890124");
+  EXPECT_EQ(all.records[1].value, "1E400");
+  EXPECT_EQ(all.records[2].key, "-0.0");
+  EXPECT_EQ(all.records[2].value, "19.99");
+  EXPECT_EQ(all.records[3].value, "{\"a\": 1.10,\t\"b\":[1e5, -0] }");
+}
+
+TEST(JsonLines, WhatHasNoBytesOfItsOwnIsRefusedByLine) {
+  const std::vector<std::pair<std::string, std::string>> lines = {
+      {R"({"key":{"a":1},"value":1})", "\"key\" is an object"},
+      {R"({"key":["a"],"value":1})", "\"key\" is a list"},
+      {R"({"key":"a","value":1,"key":"b"})", "two members are called \"key\""},
+      {R"({"key":"a","value":1,"\u006bey":"b"})", "two members are called \"key\""},
+      {R"({"key":"a","key_base64":"YQ==","value":1})", "both"},
+      {R"({"key":"a","value":"\ud800"})", "half of a surrogate pair"}};
+  std::string text;
+  for (const auto& [line, why] : lines) text += line + "\n";
+  const All all = read_all(text, key_value(RecordFormat::kJsonLines));
+  EXPECT_EQ(all.records.size(), 0u);
+  ASSERT_EQ(all.bad.size(), lines.size());
+  for (std::size_t i = 0; i < lines.size(); ++i) {
+    EXPECT_EQ(all.bad[i].line, i + 1);
+    EXPECT_THAT(all.bad[i].why, HasSubstr(lines[i].second));
+  }
 }
 
 class AnyFormat : public testing::TestWithParam<RecordFormat> {};

@@ -67,6 +67,47 @@ TEST(Text, DurationsSizesAndTimes) {
   EXPECT_EQ(format_time(1764000000123456), "2025-11-24T16:00:00.123456Z");
 }
 
+TEST(Text, NumbersAreDecimalAndExact) {
+  EXPECT_EQ(parse_decimal("0"), 0u);
+  EXPECT_EQ(parse_decimal("10"), 10u);
+  EXPECT_EQ(parse_decimal("18446744073709551615"), UINT64_MAX);
+  for (const char* bad : {"", "010", "00", "-1", "+1", " 1", "1 ", "0x10", "1e3", "1.0", "18446744073709551616",
+                          "99999999999999999999"}) {
+    EXPECT_EQ(parse_decimal(bad), std::nullopt) << bad;
+  }
+}
+
+TEST(Text, TimesAreTakenAsTheyAreShown) {
+  for (const std::uint64_t us :
+       {UINT64_C(0), UINT64_C(1'764'000'000'123'456), UINT64_C(951'827'696'000'001), UINT64_C(4'102'444'799'999'999)}) {
+    EXPECT_EQ(parse_time(format_time(us)), us) << format_time(us);
+  }
+  EXPECT_EQ(parse_time("2025-11-24T16:00:00Z"), 1'764'000'000'000'000u);
+  EXPECT_EQ(parse_time("2025-11-24T16:00:00.5Z"), 1'764'000'000'500'000u);
+  for (const char* bad : {"", "yesterday", "2025-11-24", "2025-11-24T16:00:00", "2025-11-24 16:00:00Z",
+                          "2025-02-29T16:00:00Z", "2025-13-01T16:00:00Z", "2025-11-24T24:00:00Z",
+                          "2025-11-24T16:60:00Z", "2025-11-24T16:00:00.Z", "2025-11-24T16:00:00.1234567Z",
+                          "2025-11-24T16:00:00.+1Z", "1969-11-24T16:00:00Z", "2025-11-24T16:00:00+01:00"}) {
+    EXPECT_EQ(parse_time(bad), std::nullopt) << bad;
+  }
+}
+
+TEST(Text, TheClustersTimesAreShownLikeAllOthers) {
+  EXPECT_EQ(with_shown_times("timestamp 1764000000123456.7 is ahead; the limit is 1764000000000000.0"),
+            "timestamp 2025-11-24T16:00:00.123456Z (7225344000505675783) is ahead; the limit is "
+            "2025-11-24T16:00:00.000000Z (7225344000000000000)");
+  for (const char* other : {"", "10.0.0.4:7400", "1764000000123456-9f8e7d6c-42", "1764000000123456.",
+                            "1764000000123456.4096", "9999999999999999.1", "at 1764000000123456"}) {
+    EXPECT_EQ(with_shown_times(other), other);
+  }
+}
+
+TEST(Text, CountsAreSaidAsPeopleSayThem) {
+  EXPECT_EQ(counted(0, "entry", "entries"), "0 entries");
+  EXPECT_EQ(counted(1, "entry", "entries"), "1 entry");
+  EXPECT_EQ(counted(1'234'567, "entry", "entries"), "1,234,567 entries");
+}
+
 TEST(Text, ListsAndPrefixes) {
   EXPECT_THAT(split("a,b,,c,", ','), ElementsAre("a", "b", "c"));
   EXPECT_TRUE(split(",", ',').empty());

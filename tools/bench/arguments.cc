@@ -1,8 +1,12 @@
 #include "tools/bench/arguments.h"
 
+#include <algorithm>
+#include <cctype>
 #include <functional>
 #include <utility>
 
+#include <fmt/format.h>
+#include <fmt/ranges.h>
 #include <CLI/CLI.hpp>
 
 #include "tools/bench/parse.h"
@@ -15,6 +19,10 @@ constexpr std::uint64_t kMaxKeys = 1'000'000'000;
 constexpr std::uint64_t kMaxValueBytes = 1 << 20;
 // As many calls as the SDK lets be under way over one connection; it refuses more as busy, unsent.
 constexpr std::uint64_t kMaxInFlight = 65'536;
+// The SDK's limit of a batch, of all keys and values, with some room for what is between.
+constexpr std::uint64_t kMaxBatchKeys = 100'000;
+constexpr std::uint64_t kMaxBatchBytes = 4 << 20;
+constexpr std::uint64_t kBytesPerEntry = 15 + 16;  // the key, and around key and value
 constexpr std::chrono::milliseconds kOneMs(1);
 
 // Texts that say more than one thing together, until all are known.
@@ -27,6 +35,7 @@ struct Texts {
   OpenLoop open_loop;
   std::string busy;
   ScanLength scan_length;
+  std::uint64_t batch_keys = Workload().batch_keys;
   std::string output = "table";
 };
 
@@ -47,13 +56,26 @@ CLI::Option* add_count(CLI::App& app, const std::string& name, std::uint64_t& ta
                        std::uint64_t max, const std::string& help) {
   return add<std::uint64_t>(
              app, name, target, [=](std::string_view text) { return parse_count(text, min, max); }, help)
+      ->type_name("COUNT")
       ->default_str(std::to_string(target));
+}
+
+// One of these words, which help shows as the option's type.
+CLI::Option* add_choice(CLI::App& app, const std::string& name, std::string& target,
+                        const std::vector<std::string>& choices, const std::string& help) {
+  const auto parse = [choices](std::string_view text) -> Result<std::string> {
+    if (std::ranges::find(choices, text) != choices.end()) return std::string(text);
+    return fail(ErrorCode::kInvalidArgument, fmt::format("'{}' is none of {}", text, fmt::join(choices, ", ")));
+  };
+  return add<std::string>(app, name, target, parse, help)
+      ->type_name(fmt::format("{}", fmt::join(choices, "|")))
+      ->default_str(target);
 }
 
 CLI::Option* add_time(CLI::App& app, const std::string& name, std::chrono::milliseconds& target,
                       std::chrono::milliseconds min, const std::string& shown, const std::string& help) {
   const auto parse = [=](std::string_view text) { return parse_time(text, min); };
-  return add<std::chrono::milliseconds>(app, name, target, parse, help)->default_str(shown);
+  return add<std::chrono::milliseconds>(app, name, target, parse, help)->type_name("DURATION")->default_str(shown);
 }
 
 void declare_cluster(CLI::App& app, Arguments& arguments, Texts& texts) {
@@ -64,38 +86,48 @@ void declare_cluster(CLI::App& app, Arguments& arguments, Texts& texts) {
   };
   arguments.proxies = {"127.0.0.1:7400"};
   add<std::vector<std::string>>(app, "--proxy", arguments.proxies, proxies,
-                                "Proxies, HOST:PORT with commas between; the requests go to all of them")
+                                "Proxies, with commas between; the requests go to all of them")
+      ->type_name("HOST:PORT")
       ->envname("MERIDIAN_PROXY")
       ->default_str("127.0.0.1:7400");
   add_count(app, "--connections", arguments.connections, 1, 1'024, "Connections that the requests share");
   add_time(app, "--timeout", arguments.load.timeout, kOneMs, "10s", "Of a request, with all its retries");
-  app.add_option("--busy", texts.busy,
-                 "Where the cluster refuses because it has too much to do: wait and retry within the time-out, or fail, "
-                 "which counts as busy; default: wait, of an open loop fail")
-      ->check(CLI::IsMember({"wait", "fail"}));
+  add_choice(app, "--busy", texts.busy, {"wait", "fail"},
+             "Where the cluster refuses because it has too much to do: wait and retry within the time-out, or fail, "
+             "which counts as busy; default: wait, of an open loop fail");
 }
 
 void declare_workload(CLI::App& app, Arguments& arguments, Texts& texts) {
   LoadOptions& load = arguments.load;
-  auto* op = app.add_option("--op", texts.op, "put, get, scan or mixed")
-                 ->check(CLI::IsMember({"put", "get", "scan", "mixed"}))
-                 ->capture_default_str();
-  auto* workload = app.add_option("--workload", texts.workload, "YCSB's a, b, c, d, e or f; loads the keys first")
-                       ->transform(CLI::IsMember({"a", "b", "c", "d", "e", "f"}, CLI::ignore_case))
+  auto* op = add_choice(app, "--op", texts.op, {"put", "get", "scan", "batch", "mixed"},
+                        "One kind of operation, or gets and puts");
+  const auto letter = [](std::string_view text) -> Result<std::string> {
+    std::string lower(text);
+    std::ranges::transform(lower, lower.begin(), [](unsigned char c) { return static_cast<char>(std::tolower(c)); });
+    if (ycsb_workload(lower)) return lower;
+    return fail(ErrorCode::kInvalidArgument, fmt::format("'{}' is none of YCSB's a to f", text));
+  };
+  auto* workload = add<std::string>(app, "--workload", texts.workload, letter, "YCSB's; loads the keys first")
+                       ->type_name("a|b|c|d|e|f")
                        ->excludes(op);
   add<Mix>(app, "--weights", texts.weights, parse_weights,
-           "A mix of your own: KIND=WEIGHT of get, put, scan, insert (new keys), rmw (read, then compare and set)")
+           "A mix of your own, of get, put, scan, insert (new keys), rmw (read, then compare and set), batch")
+      ->type_name("KIND=WEIGHT,...")
       ->excludes(op)
       ->excludes(workload);
   const auto ratio = [](std::string_view text) { return parse_number(text, 0, 1); };
-  add<double>(app, "--read-ratio", texts.read_ratio, ratio, "Of mixed: the share of gets")->default_str("0.5");
-  app.add_option("--distribution", texts.distribution,
-                 "Of the keys: uniform, zipf (exponent 0.99, scrambled) or latest (zipf from the newest key); default: "
-                 "the workload's, or uniform")
-      ->check(CLI::IsMember({"uniform", "zipf", "latest"}));
+  add<double>(app, "--read-ratio", texts.read_ratio, ratio, "Of mixed: the share of gets")
+      ->type_name("SHARE")
+      ->default_str("0.5");
+  add_choice(
+      app, "--distribution", texts.distribution, {"uniform", "zipf", "latest"},
+      "Of the keys; zipf has the exponent 0.99 and is scrambled, latest is zipf from the newest key; default: the "
+      "workload's, or uniform");
   add<ScanLength>(app, "--scan-length", texts.scan_length, parse_scan_length,
                   "Keys of a scan: N, or A..B for each length between as often")
+      ->type_name("N|A..B")
       ->default_str("1..100");
+  add_count(app, "--batch", texts.batch_keys, 1, kMaxBatchKeys, "Keys of a batch, put all or nothing");
   auto* keys = add_count(app, "--keys", load.keys, 1, kMaxKeys, "Keys there are");
   auto* value = add_count(app, "--value-bytes", load.value_bytes, 0, kMaxValueBytes, "Of each value");
   app.add_flag("--any-replica", load.any_replica, "Gets and scans from any replica, instead of linearizable ones");
@@ -105,15 +137,18 @@ void declare_workload(CLI::App& app, Arguments& arguments, Texts& texts) {
   };
   add<std::optional<std::uint64_t>>(app, "--preload", arguments.preload, preload,
                                     "Load phase: write so many keys first; default: all for --workload and sweeps, "
-                                    "else none");
+                                    "else none")
+      ->type_name("COUNT");
   add<std::vector<std::uint64_t>>(
       app, "--sweep-keys", arguments.sweep_keys, [](std::string_view text) { return parse_counts(text, 1, kMaxKeys); },
       "One load for each of these numbers of keys, with commas between")
+      ->type_name("COUNT,...")
       ->excludes(keys);
   add<std::vector<std::uint64_t>>(
       app, "--sweep-value-bytes", arguments.sweep_value_bytes,
       [](std::string_view text) { return parse_counts(text, 0, kMaxValueBytes); },
       "One load for each of these sizes, with commas between")
+      ->type_name("COUNT,...")
       ->excludes(value);
 }
 
@@ -125,13 +160,15 @@ void declare_loop(CLI::App& app, Arguments& arguments, Texts& texts) {
   auto* open = add<double>(app, "--rate", texts.open_loop.per_second, rate,
                            "Open loop: requests a second, sent whatever becomes of those before; latencies count from "
                            "when each was to be sent")
+                   ->type_name("PER_SECOND")
                    ->excludes(clients);
   const auto arrivals = [](std::string_view text) -> Result<Arrivals> {
     if (text == "uniform") return Arrivals::kUniform;
     if (text == "poisson") return Arrivals::kPoisson;
     return fail(ErrorCode::kInvalidArgument, "'" + std::string(text) + "' is neither uniform nor poisson");
   };
-  add<Arrivals>(app, "--arrivals", texts.open_loop.arrivals, arrivals, "Open loop: uniform, or poisson")
+  add<Arrivals>(app, "--arrivals", texts.open_loop.arrivals, arrivals, "Open loop: when requests are due")
+      ->type_name("poisson|uniform")
       ->default_str("poisson")
       ->needs(open);
   add_count(app, "--max-in-flight", texts.open_loop.max_in_flight, 1, kMaxInFlight,
@@ -142,11 +179,10 @@ void declare_loop(CLI::App& app, Arguments& arguments, Texts& texts) {
 }
 
 void declare_output(CLI::App& app, Arguments& arguments, Texts& texts) {
-  app.add_option("-o,--output", texts.output, "table, or json: one line")
-      ->check(CLI::IsMember({"table", "json"}))
-      ->capture_default_str();
+  add_choice(app, "-o,--output", texts.output, {"table", "json"}, "What standard output looks like; json is one line");
   app.add_flag("--series", arguments.series, "Also what happened in each second (of a sweep: in JSON only)");
   app.add_option("--svg", arguments.svg_path, "Draw throughput and latency over time into this file")
+      ->type_name("FILE")
       ->excludes("--sweep-keys")
       ->excludes("--sweep-value-bytes");
 }
@@ -164,6 +200,7 @@ void settle(Arguments& arguments, const Texts& texts, bool open_loop, bool weigh
   }
   if (!texts.distribution.empty()) load.workload.distribution = *distribution_of(texts.distribution);
   load.workload.scan_length = texts.scan_length;
+  load.workload.batch_keys = texts.batch_keys;
   if (open_loop) load.open_loop = texts.open_loop;
   load.wait_when_busy = texts.busy.empty() ? !open_loop : texts.busy == "wait";
   arguments.preload_by_default = !texts.workload.empty() || arguments.sweeps();
@@ -186,6 +223,19 @@ std::vector<LoadOptions> Arguments::loads() const {
   return loads;
 }
 
+std::string Arguments::contradiction() const {
+  if (!load.workload.mix.has(OpKind::kBatch)) return {};
+  const std::uint64_t batch = load.workload.batch_keys;
+  for (const LoadOptions& each : loads()) {
+    if (batch > each.keys) return fmt::format("--batch: {} keys at once of {} that there are", batch, each.keys);
+    if (const std::uint64_t bytes = batch * (each.value_bytes + kBytesPerEntry); bytes > kMaxBatchBytes) {
+      return fmt::format("--batch: {} values of {} bytes are {} bytes with their keys; a batch has at most {}", batch,
+                         each.value_bytes, bytes, kMaxBatchBytes);
+    }
+  }
+  return {};
+}
+
 std::uint64_t Arguments::preload_of(const LoadOptions& of) const {
   return preload.value_or(preload_by_default ? of.keys : 0);
 }
@@ -205,6 +255,10 @@ std::optional<int> parse_arguments(int argc, const char* const* argv, Arguments&
     return app.exit(error) == 0 ? 0 : 2;
   }
   settle(arguments, texts, app.count("--rate") > 0, app.count("--weights") > 0);
+  if (const std::string wrong = arguments.contradiction(); !wrong.empty()) {
+    fmt::print(stderr, "{}\nRun with --help for more information.\n", wrong);
+    return 2;
+  }
   return std::nullopt;
 }
 

@@ -25,6 +25,8 @@ struct Arguments {
   bool sweeps() const { return !sweep_keys.empty() || !sweep_value_bytes.empty(); }
   // One load for each combination; without a sweep the one.
   std::vector<LoadOptions> loads() const;
+  // What cannot be done as it was asked for; empty: nothing.
+  std::string contradiction() const;
   // Keys to write before that load.
   std::uint64_t preload_of(const LoadOptions& load) const;
 };

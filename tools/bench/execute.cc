@@ -71,6 +71,16 @@ sdk::Task<Executed> put(sdk::Client client, std::shared_ptr<Run> run, Request re
   co_return executed;
 }
 
+sdk::Task<Executed> put_batch(sdk::Client client, std::shared_ptr<Run> run, Request request, sdk::CallOptions call) {
+  sdk::WriteBatch batch;
+  batch.put(key_name(request.key), run->values.next());
+  for (const std::uint64_t key : request.more_keys) batch.put(key_name(key), run->values.next());
+  Executed executed;
+  auto written = co_await client.write_batch_async(std::move(batch), std::move(call));
+  if (!written) executed.error = std::move(written).error();
+  co_return executed;
+}
+
 }  // namespace
 
 sdk::Task<Executed> execute(sdk::Client client, std::shared_ptr<Run> run, Request request) {
@@ -81,6 +91,7 @@ sdk::Task<Executed> execute(sdk::Client client, std::shared_ptr<Run> run, Reques
   switch (request.kind) {
     case OpKind::kGet: return get(std::move(client), request, std::move(read));
     case OpKind::kScan: return scan(std::move(client), request, std::move(read));
+    case OpKind::kBatch: return put_batch(std::move(client), std::move(run), std::move(request), std::move(call));
     case OpKind::kPut:
     case OpKind::kInsert: break;
     // Reads for the sake of the write: those of a replica that is behind would only fail it.

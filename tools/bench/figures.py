@@ -49,7 +49,7 @@ def headline(shares):
 def single_client(meridian, etcd):
     """Is Meridian's median latency with one client no worse than etcd's?"""
     out = {}
-    for op in ("put", "get"):
+    for op in ("put", "get", "txn"):
         point = f"{op}_1"
         if point in meridian and point in etcd:
             ours, theirs = meridian[point]["p50_ms"], etcd[point]["p50_ms"]
@@ -78,7 +78,7 @@ def parse_reference(text):
     for item in filter(None, text.split(",")):
         point, equals, number = item.partition("=")
         op, _, clients = point.partition("_")
-        if not equals or op not in ("put", "get") or not clients.isdecimal():
+        if not equals or op not in ("put", "get", "txn") or not clients.isdecimal():
             raise ValueError(f"{item!r} is not like put_64=3172")
         out[point] = float(number)
     return out

@@ -11,6 +11,7 @@
 #include "tools/bench/load.h"
 #include "tools/bench/report.h"
 #include "tools/bench/svg.h"
+#include "tools/ctl/one_cluster.h"
 #include "tools/ctl/progress.h"
 
 namespace meridian::bench {
@@ -28,6 +29,8 @@ bool write_file(const std::string& path, const char* mode, const std::string& te
 }
 
 sdk::Result<std::vector<sdk::Client>> connect(const Arguments& arguments) {
+  if (auto one = ctl::check_one_cluster(arguments.proxies, std::chrono::seconds(2)); !one)
+    return std::move(one).error();
   std::vector<sdk::Client> connections;
   for (std::uint64_t i = 0; i < arguments.connections; ++i) {
     auto client = sdk::Client::connect(sdk::ConnectOptions(arguments.proxies));
@@ -45,13 +48,13 @@ sdk::Result<void> load_phase(const std::vector<sdk::Client>& connections, std::u
   ctl::Progress::Options options;
   options.what = "load";
   options.terminal = ctl::is_terminal_stderr();
-  options.quiet = !options.terminal;
   options.total = keys * record_bytes;
   options.write = [](const std::string& text) { std::fputs(text.c_str(), stderr); };
   ctl::Progress progress(options, Clock::now());
   auto done = preload(connections, keys, value_bytes,
                       [&](std::uint64_t written) { progress.update(written * record_bytes, written, Clock::now()); });
-  if (done) {
+  // In a log a line now and then says that it goes on; that it has ended, the answer does.
+  if (done && options.terminal) {
     progress.finish(keys * record_bytes, keys, Clock::now());
   } else {
     progress.say("");

@@ -128,9 +128,13 @@ def cluster_class():
     return cluster_module().Cluster
 
 
-def load_arguments(op, clients, seconds, keys, value_bytes):
-    """The part of the command line that meridian-bench has in common with a peer's load."""
-    return ["--op", op, "--clients", clients, "--duration", f"{round(seconds * 1000)}ms", "--keys", keys,
+# A peer's operations that meridian-bench calls otherwise.
+MERIDIAN_OPS = {"txn": ["--op", "batch", "--batch", 2]}
+
+
+def load_arguments(op, clients, seconds, keys, value_bytes, names=None):
+    """The part of the command line that meridian-bench has in common with a peer's load. names: op → its words for it."""
+    return [*(names or {}).get(op, ["--op", op]), "--clients", clients, "--duration", f"{round(seconds * 1000)}ms", "--keys", keys,
             "--value-bytes", value_bytes, "--preload", keys]
 
 

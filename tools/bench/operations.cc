@@ -11,6 +11,7 @@ std::string_view name_of(OpKind kind) {
     case OpKind::kScan: return "scan";
     case OpKind::kInsert: return "insert";
     case OpKind::kRmw: return "rmw";
+    case OpKind::kBatch: return "batch";
   }
   return "";
 }

@@ -8,13 +8,14 @@
 
 namespace meridian::bench {
 
-// kPut writes a key there is (YCSB: update), kInsert a new one; kRmw reads, then compares and sets.
-enum class OpKind : std::uint8_t { kGet, kPut, kScan, kInsert, kRmw };
-inline constexpr std::size_t kOpKinds = 5;
-inline constexpr std::array<OpKind, kOpKinds> kAllKinds = {OpKind::kGet, OpKind::kPut, OpKind::kScan, OpKind::kInsert,
-                                                           OpKind::kRmw};
+// kPut writes a key there is (YCSB: update), kInsert a new one; kRmw reads, then compares and sets; kBatch puts several
+// keys there are, all or nothing.
+enum class OpKind : std::uint8_t { kGet, kPut, kScan, kInsert, kRmw, kBatch };
+inline constexpr std::size_t kOpKinds = 6;
+inline constexpr std::array<OpKind, kOpKinds> kAllKinds = {OpKind::kGet,    OpKind::kPut, OpKind::kScan,
+                                                           OpKind::kInsert, OpKind::kRmw, OpKind::kBatch};
 
-// "get", "put", "scan", "insert", "rmw".
+// "get", "put", "scan", "insert", "rmw", "batch".
 std::string_view name_of(OpKind kind);
 
 // The weight of each kind; only their ratio counts. Invariant of a valid one: none negative, one positive.

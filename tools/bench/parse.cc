@@ -44,7 +44,8 @@ std::vector<std::string> split_at_commas(std::string_view text) {
 
 Result<std::uint64_t> parse_count(std::string_view text, std::uint64_t min, std::uint64_t max) {
   const auto value = number_of<std::uint64_t>(text);
-  if (!value || *value < min || *value > max) {
+  const bool octal_perhaps = text.size() > 1 && text[0] == '0';  // 010 is 8 to some and 10 to others
+  if (!value || octal_perhaps || *value < min || *value > max) {
     return fail(ErrorCode::kInvalidArgument, fmt::format("'{}' is not a whole number from {} to {}", text, min, max));
   }
   return *value;
@@ -96,7 +97,7 @@ Result<Mix> parse_weights(std::string_view text) {
     const auto kind = std::ranges::find_if(kAllKinds, [&](OpKind each) { return name_of(each) == name; });
     if (equals == item.size() || kind == kAllKinds.end()) {
       return fail(ErrorCode::kInvalidArgument,
-                  fmt::format("'{}' is not KIND=WEIGHT with get, put, scan, insert or rmw as the kind", item));
+                  fmt::format("'{}' is not KIND=WEIGHT with get, put, scan, insert, rmw or batch as the kind", item));
     }
     if (std::ranges::find(given, *kind) != given.end()) {
       return fail(ErrorCode::kInvalidArgument, fmt::format("{} stands twice in '{}'", name, text));

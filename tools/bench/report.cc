@@ -2,7 +2,6 @@
 
 #include <fmt/format.h>
 
-#include "tools/ctl/progress.h"
 #include "tools/ctl/text.h"
 
 namespace meridian::bench {

@@ -82,6 +82,7 @@ json::object object_of(const Measured& measured, bool with_series) {
   add_latencies(line, latency_ns);
   line["errors"] = result.errors();
   if (options.workload.name == "mixed") line["read_ratio"] = options.workload.mix.weight(OpKind::kGet);
+  if (options.workload.mix.has(OpKind::kBatch)) line["batch_keys"] = options.workload.batch_keys;
   line["ops"] = latency_ns.count();
   line["busy"] = result.busy();
   line["errors_by_code"] = codes_of(result);

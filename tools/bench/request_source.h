@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <memory>
 #include <string>
+#include <vector>
 
 #include "tools/bench/insert_sequence.h"
 #include "tools/bench/key_choice.h"
@@ -15,7 +16,8 @@ namespace meridian::bench {
 struct Request {
   OpKind kind = OpKind::kGet;
   std::uint64_t key = 0;
-  std::uint64_t scan_length = 0;  // of kScan
+  std::uint64_t scan_length = 0;         // of kScan
+  std::vector<std::uint64_t> more_keys;  // of kBatch, all different
 };
 
 // "key000000000042", as the other stores' load generators make them. They sort by number.
@@ -25,15 +27,18 @@ inline constexpr const char* kBehindAllKeys = "key:";
 
 class RequestSource {
  public:
-  // zipf: from zipf_table_for(). Requires: keys > 0; inserts started at them, or at more.
+  // zipf: from zipf_table_for(). Requires: keys > 0, and as many as a batch has; inserts started at them, or at more.
   RequestSource(const Workload& workload, std::uint64_t keys, const ZipfTable& zipf,
                 std::shared_ptr<InsertSequence> inserts, std::uint64_t seed);
   // Of a kInsert, inserts.end() has to be called.
   Request next();
 
  private:
+  void add_keys(Request& request);
+
   Mix mix_;
   ScanLength scan_length_;
+  std::uint64_t batch_keys_;
   std::shared_ptr<InsertSequence> inserts_;
   Random random_;
   KeyChoice keys_;

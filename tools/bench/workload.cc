@@ -28,6 +28,8 @@ std::optional<Workload> simple_workload(std::string_view op, double read_ratio) 
     workload.mix.weight(OpKind::kGet) = 1;
   } else if (op == "scan") {
     workload.mix.weight(OpKind::kScan) = 1;
+  } else if (op == "batch") {
+    workload.mix.weight(OpKind::kBatch) = 1;
   } else if (op == "mixed") {
     workload.mix.weight(OpKind::kGet) = read_ratio;
     workload.mix.weight(OpKind::kPut) = 1 - read_ratio;

@@ -22,12 +22,13 @@ struct ScanLength {
 
 struct Workload {
   std::string name = "put";
-  Mix mix{.weights = {0, 1, 0, 0, 0}};
+  Mix mix{.weights = {0, 1, 0, 0, 0, 0}};
   Distribution distribution = Distribution::kUniform;
   ScanLength scan_length;
+  std::uint64_t batch_keys = 2;  // of a batch
 };
 
-// "put", "get", "scan", "mixed" (of gets and puts). nullopt: none of these.
+// "put", "get", "scan", "batch", "mixed" (of gets and puts). nullopt: none of these.
 std::optional<Workload> simple_workload(std::string_view op, double read_ratio);
 
 // YCSB's core workloads, "a" to "f". Its updates are puts: they replace the whole value. nullopt: none of these.

@@ -1,6 +1,6 @@
 // What every command of meridianctl shares: the global options, the connection, and how errors are said.
-// Main thread only. Standard output carries the answer alone; everything said to people beside it goes to
-// standard error.
+// Main thread only. Standard output carries the answer alone; everything said beside it goes to standard error, with
+// -o json as one JSON document a line.
 #pragma once
 
 #include <chrono>
@@ -18,7 +18,7 @@ namespace meridian::ctl {
 enum ExitCode : int {
   kExitDone = 0,
   kExitFailed = 1,
-  kExitUsage = 2,         // the command line, a setting or an argument cannot work as it is
+  kExitUsage = 2,         // the command line, a setting, an argument or a record of a file cannot work as it is
   kExitUnhealthy = 3,     // the cluster is not healthy or not reachable; or what was asked for is not there
   kExitStillRunning = 4,  // no answer in time, and the work may go on, or may have been done
 };
@@ -36,15 +36,21 @@ class Context {
   bool json() const { return output == "json"; }
   std::chrono::milliseconds timeout_ms() const;
 
+  // kInvalidArgument also where the proxies are of different clusters.
   sdk::Result<sdk::Client> connect() const;
   // Timeout and keyspace of the global options.
   sdk::CallOptions call_options() const;
+  // Which cluster answers. kUnavailable where that cannot be told; it is not 0.
+  sdk::Result<std::uint64_t> cluster_id(const sdk::Client& client) const;
 
-  // Says the error and what to do about it; answers the exit code.
-  int fail(const sdk::Error& error) const;
+  // Says the error and what to do about it; answers the exit code. request_id: under which the same can be asked again.
+  int fail(const sdk::Error& error, std::string_view request_id = {}) const;
+  int fail(ExitCode code, std::string_view message) const;
   // Says what is wrong with the command line.
-  int fail_usage(std::string_view message) const;
+  int fail_usage(std::string_view message) const { return fail(kExitUsage, message); }
   void warn(std::string_view message) const;
+  // How warn() would say it, without the end of the line.
+  std::string warning(std::string_view message) const;
 
   // One line of JSON on standard output.
   static void print_json(const boost::json::value& value);

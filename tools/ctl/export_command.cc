@@ -10,6 +10,7 @@
 #include <CLI/CLI.hpp>
 #include <boost/json.hpp>
 
+#include "tools/ctl/arguments.h"
 #include "tools/ctl/checkpoint.h"
 #include "tools/ctl/commands.h"
 #include "tools/ctl/progress.h"
@@ -34,8 +35,9 @@ struct ExportArguments {
 };
 
 std::string describe_export(const Context& context, const ExportArguments& a) {
-  return fmt::format("export {} --format {} --prefix {} --start {} --end {} --at {} --keyspace {}", a.file, a.format,
-                     escape(a.prefix), escape(a.start), escape(a.end), a.at, escape(context.keyspace));
+  return fmt::format("export {} --format {} --prefix {} --start {} --end {} --at {} --keyspace {}", whole_path(a.file),
+                     a.format, escape(a.prefix), escape(a.start), escape(a.end), a.at,
+                     escape(context.keyspace.empty() ? "default" : context.keyspace));
 }
 
 // One export from its first page to the summary.
@@ -48,22 +50,27 @@ class ExportRun {
 
   int run() {
     if (const int code = check()) return code;
+    if (const int code = load()) return code;
+    auto client = context_.connect();
+    if (!client) return context_.fail(client.error());
+    if (const int code = bind(*client)) return code;
     if (checkpoint_.done) {
       context_.warn(fmt::format("meridianctl: {} says that this export is complete", arguments_.resume));
       return summary(kExitDone);
     }
-    auto client = context_.connect();
-    if (!client) return context_.fail(client.error());
     if (const int code = open()) return code;
     progress_.emplace(Progress::Options{.what = "export",
                                         .terminal = is_terminal_stderr(),
-                                        .quiet = arguments_.quiet,
+                                        .quiet = arguments_.quiet || (context_.json() && !is_terminal_stderr()),
                                         .write = [](const std::string& text) { fmt::print(stderr, "{}", text); }},
                       now());
+    save(false);  // from now on it says whose state it is
+    if (!unsaved_.empty()) return context_.fail_usage(unsaved_);
     const int code = copy(*client);
     progress_->finish(checkpoint_.offset, checkpoint_.records, now());
     // Behind an error the file may hold more than the state says: it is cut off there when work goes on.
-    if (code == kExitDone || written_something_) save(code == kExitDone);
+    save(code == kExitDone);
+    if (!unsaved_.empty()) return summary(context_.fail(code == kExitDone ? kExitFailed : ExitCode(code), unsaved_));
     return summary(code);
   }
 
@@ -81,13 +88,33 @@ class ExportRun {
     if (arguments_.file == "-" && context_.json()) {
       return context_.fail_usage("with -o json the summary goes to standard output: name a FILE for the records");
     }
-    if (arguments_.resume.empty()) return kExitDone;
-    if (arguments_.file == "-")
+    if (!arguments_.resume.empty() && arguments_.file == "-")
       return context_.fail_usage("--resume needs a FILE: what is written can only go on there");
-    goes_on_ = ::access(arguments_.resume.c_str(), F_OK) == 0;
+    return kExitDone;
+  }
+
+  // The state of an earlier run, if it is the state of this work and this file.
+  int load() {
+    if (arguments_.resume.empty()) return kExitDone;
     auto loaded = load_checkpoint(arguments_.resume, describe_export(context_, arguments_));
     if (const auto* wrong = std::get_if<std::string>(&loaded)) return context_.fail_usage(*wrong);
     checkpoint_ = std::get<Checkpoint>(std::move(loaded));
+    goes_on_ = checkpoint_.offset > 0 || checkpoint_.done;
+    if (!goes_on_) return kExitDone;
+    auto wrong = digest_.open(arguments_.file);
+    if (!wrong) wrong = check_file(checkpoint_, digest_, arguments_.resume, arguments_.file);
+    return wrong ? context_.fail_usage(*wrong) : kExitDone;
+  }
+
+  // And of this cluster.
+  int bind(const sdk::Client& client) {
+    if (arguments_.resume.empty()) return kExitDone;
+    const auto id = context_.cluster_id(client);
+    if (!id) return context_.fail(id.error());
+    if (auto wrong = check_cluster(checkpoint_, arguments_.resume, hex_id(*id), context_.proxies))
+      return context_.fail_usage(*wrong);
+    begun_ = !checkpoint_.cluster.empty();
+    checkpoint_.cluster = hex_id(*id);
     return kExitDone;
   }
 
@@ -96,27 +123,28 @@ class ExportRun {
       file_ = STDOUT_FILENO;
       return kExitDone;
     }
-    const int flags = O_WRONLY | O_CREAT | O_CLOEXEC | (goes_on_ ? 0 : arguments_.force ? O_TRUNC : O_EXCL);
-    file_ = ::open(arguments_.file.c_str(), flags, 0644);
-    if (file_ < 0 && errno == EEXIST) {
+    // What an earlier run has only made, and left empty, is taken.
+    const int fresh = arguments_.force ? O_TRUNC : begun_ ? 0 : O_EXCL;
+    file_ = ::open(arguments_.file.c_str(), O_RDWR | O_CREAT | O_CLOEXEC | (goes_on_ ? 0 : fresh), 0644);
+    const bool exists = file_ < 0 ? errno == EEXIST : !goes_on_ && ::lseek(file_, 0, SEEK_END) > 0;
+    if (exists) {
       return context_.fail_usage(
           fmt::format("{} exists: name another file, or overwrite it with --force", arguments_.file));
     }
     if (file_ < 0)
       return context_.fail_usage(fmt::format("{} cannot be written: {}", arguments_.file, std::strerror(errno)));
-    if (!goes_on_) return kExitDone;
-    const auto offset = static_cast<off_t>(checkpoint_.offset);
-    if (::lseek(file_, 0, SEEK_END) < offset) {
-      return context_.fail_usage(fmt::format("{} is shorter than {} says: it is another file, or was cut off",
-                                             arguments_.file, arguments_.resume));
+    if (arguments_.resume.empty()) return kExitDone;
+    if (!goes_on_) {
+      const auto wrong = digest_.open(arguments_.file);
+      return wrong ? context_.fail_usage("--resume: " + *wrong) : kExitDone;
     }
+    const auto offset = static_cast<off_t>(checkpoint_.offset);
     if (::ftruncate(file_, offset) != 0 || ::lseek(file_, offset, SEEK_SET) != offset) return fail_write();
     return kExitDone;
   }
 
   int fail_write() {
-    context_.warn(fmt::format("meridianctl: {} cannot be written: {}", arguments_.file, std::strerror(errno)));
-    return kExitFailed;
+    return context_.fail(kExitFailed, fmt::format("{} cannot be written: {}", arguments_.file, std::strerror(errno)));
   }
 
   bool write(const std::string& text) {
@@ -127,7 +155,6 @@ class ExportRun {
       at += static_cast<std::size_t>(n);
     }
     checkpoint_.offset += text.size();
-    written_something_ = true;
     return true;
   }
 
@@ -170,11 +197,17 @@ class ExportRun {
   void save(bool done) {
     if (arguments_.resume.empty()) return;
     // The state must not promise what a power cut can still take back.
-    if (::fsync(file_) != 0) return;
     saved_ = now();
-    checkpoint_.work = describe_export(context_, arguments_);
+    unsaved_.clear();
+    if (::fsync(file_) != 0) {
+      unsaved_ = fmt::format("{} cannot be written: {}", arguments_.file, std::strerror(errno));
+      return;
+    }
+    auto wrong = digest_.extend(checkpoint_.offset);
+    checkpoint_.digest = digest_.hex();
     checkpoint_.done = done;
-    if (auto wrong = save_checkpoint(arguments_.resume, checkpoint_)) context_.warn("meridianctl: " + *wrong);
+    if (!wrong) wrong = save_checkpoint(arguments_.resume, checkpoint_);
+    unsaved_ = wrong.value_or("");
   }
 
   int summary(int code) {
@@ -184,7 +217,7 @@ class ExportRun {
                                               {"timestamp", json_u64(checkpoint_.timestamp)},
                                               {"complete", code == kExitDone}});
     } else {
-      context_.warn(fmt::format("{} records exported, as of {}", format_count(checkpoint_.records),
+      context_.warn(fmt::format("{} exported, as of {}", counted(checkpoint_.records, "record", "records"),
                                 format_time(checkpoint_.timestamp >> 12)));
     }
     if (code != kExitDone && !arguments_.resume.empty())
@@ -196,9 +229,11 @@ class ExportRun {
   const ExportArguments& arguments_;
   RecordFormat format_ = RecordFormat::kCsv;
   int file_ = -1;
-  bool goes_on_ = false;  // there is a state of an earlier run
-  bool written_something_ = false;
+  bool begun_ = false;    // there is a state of an earlier run
+  bool goes_on_ = false;  // and FILE holds something of it
   Checkpoint checkpoint_;
+  PrefixDigest digest_;  // of the file, as far as the state says
+  std::string unsaved_;  // why the last state could not be saved
   std::optional<Progress> progress_;
   Progress::Time saved_{};
 };
@@ -218,7 +253,7 @@ void add_export_command(CLI::App& app, Context& context) {
   command->add_option("--start", arguments->start, "The first key of the range")->type_name("KEY");
   command->add_option("--end", arguments->end, "Where the range ends; this key is not in it")->type_name("KEY");
   command->add_flag("--any-replica", arguments->any_replica, "From any replica, as of a timestamp that may be past");
-  command->add_option("--at", arguments->at, "As of this timestamp of an earlier answer")->type_name("TIMESTAMP");
+  add_timestamp(*command, "--at", arguments->at, "As of this time of an earlier answer, or the timestamp beside it");
   command
       ->add_option("--resume", arguments->resume, "Keep in this file how far it is, and go on from there if it says so")
       ->type_name("FILE");

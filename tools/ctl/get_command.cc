@@ -4,6 +4,7 @@
 #include <CLI/CLI.hpp>
 #include <boost/json.hpp>
 
+#include "tools/ctl/arguments.h"
 #include "tools/ctl/commands.h"
 #include "tools/ctl/table.h"
 #include "tools/ctl/text.h"
@@ -65,16 +66,15 @@ int get_key(const Context& context, const GetOptions& options) {
   call.at_timestamp(options.at);
   auto read = client->get(*key, call);
   if (!read) return context.fail(read.error());
-  if (context.json()) {
-    Context::print_json(read_json(*key, *read));
-  } else if (options.raw) {
+  if (options.raw) {
     Context::print(read->value);
+  } else if (context.json()) {
+    Context::print_json(read_json(*key, *read));
   } else if (read->found) {
     Context::print(render_read(*key, *read));
   }
   if (read->found) return kExitDone;
-  context.warn(fmt::format("meridianctl: there is no key \"{}\"", escape(*key)));
-  return kExitUnhealthy;
+  return context.fail(kExitUnhealthy, fmt::format("there is no key \"{}\"", escape(*key)));
 }
 
 }  // namespace
@@ -84,8 +84,8 @@ void add_get_command(CLI::App& app, Context& context) {
   auto options = std::make_shared<GetOptions>();
   get->add_option("KEY", options->key, "The key")->required();
   get->add_flag("--any-replica", options->any_replica, "From any replica, as of the timestamp in the answer");
-  get->add_option("--at", options->at, "As of this timestamp of an earlier answer")->type_name("TIMESTAMP");
-  get->add_flag("--raw", options->raw, "Only the value, byte for byte");
+  add_timestamp(*get, "--at", options->at, "As of this time of an earlier answer, or the timestamp beside it");
+  get->add_flag("--raw", options->raw, "Only the value, byte for byte, whatever --output says");
   get->add_flag("-e,--escaped", options->escaped, "KEY is written as tables show bytes: \\n, \\\\, \\xNN");
   get->callback([&context, options] { context.action = [&context, options] { return get_key(context, *options); }; });
 }

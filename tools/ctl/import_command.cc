@@ -1,5 +1,7 @@
 // meridianctl import
 
+#include <cerrno>
+#include <cstring>
 #include <filesystem>
 #include <fstream>
 #include <iostream>
@@ -8,6 +10,7 @@
 #include <CLI/CLI.hpp>
 #include <boost/json.hpp>
 
+#include "tools/ctl/arguments.h"
 #include "tools/ctl/checkpoint.h"
 #include "tools/ctl/commands.h"
 #include "tools/ctl/importer.h"
@@ -30,13 +33,14 @@ struct ImportArguments {
   std::string retry_for = "60s";
   bool skip_bad = false;
   bool quiet = false;
-  std::size_t batch = 200;
-  std::size_t parallel = 8;
+  std::uint64_t batch = 200;
+  std::uint64_t parallel = 8;
 };
 
 std::string describe_import(const Context& context, const ImportArguments& a) {
-  return fmt::format("import {} --format {} --key {} --value {} --prefix {} --keyspace {}", a.file, a.format,
-                     escape(a.key_column), escape(a.value_column), escape(a.prefix), escape(context.keyspace));
+  return fmt::format("import {} --format {} --key {} --value {} --prefix {} --keyspace {}", whole_path(a.file),
+                     a.format, escape(a.key_column), escape(a.value_column), escape(a.prefix),
+                     escape(context.keyspace.empty() ? "default" : context.keyspace));
 }
 
 // One import from its first record to the summary.
@@ -46,13 +50,15 @@ class ImportRun {
 
   int run() {
     if (const int code = open()) return code;
-    if (checkpoint_.done) {
-      context_.warn(fmt::format("meridianctl: {} says that this import is complete: {} records", arguments_.resume,
-                                format_count(checkpoint_.records)));
-      return summary(kExitDone);
-    }
+    if (const int code = load()) return code;
     auto client = context_.connect();
     if (!client) return context_.fail(client.error());
+    if (const int code = bind(*client)) return code;
+    if (checkpoint_.done) {
+      context_.warn(fmt::format("meridianctl: {} says that this import is complete: {}", arguments_.resume,
+                                counted(checkpoint_.records, "record", "records")));
+      return summary(judged(kExitDone));
+    }
     Importer::Options options;
     options.batch_records = arguments_.batch;
     options.in_flight = arguments_.parallel;
@@ -63,15 +69,18 @@ class ImportRun {
                       [this](std::uint64_t line, const std::string& why) { name_bad(line, why); });
     progress_.emplace(Progress::Options{.what = "import",
                                         .terminal = is_terminal_stderr(),
-                                        .quiet = arguments_.quiet,
+                                        .quiet = arguments_.quiet || (context_.json() && !is_terminal_stderr()),
                                         .total = total_,
                                         .begun_at = begin.offset,
                                         .write = [](const std::string& text) { fmt::print(stderr, "{}", text); }},
                       now());
+    save(false);  // from now on it says whose state it is
+    if (!unsaved_.empty()) return context_.fail_usage(unsaved_);
     const int code = copy();
     progress_->finish(importer_->acknowledged().offset, importer_->acknowledged().records, now());
     save(code == kExitDone);
-    return summary(code);
+    if (!unsaved_.empty()) return summary(context_.fail(code == kExitDone ? kExitFailed : ExitCode(code), unsaved_));
+    return summary(code == kExitDone ? judged(code) : code);
   }
 
  private:
@@ -82,11 +91,8 @@ class ImportRun {
     if (!format)
       return context_.fail_usage(fmt::format("--format \"{}\" is none of csv, tsv and jsonl", arguments_.format));
     if (!parse_duration(arguments_.retry_for)) return context_.fail_usage("--retry-for is no duration: 30s, 5m");
-    if (!arguments_.resume.empty()) {
-      auto loaded = load_checkpoint(arguments_.resume, describe_import(context_, arguments_));
-      if (const auto* wrong = std::get_if<std::string>(&loaded)) return context_.fail_usage(*wrong);
-      checkpoint_ = std::get<Checkpoint>(std::move(loaded));
-    }
+    if (!arguments_.resume.empty() && arguments_.file == "-")
+      return context_.fail_usage("--resume needs a FILE: standard input cannot be gone on with where it ended");
     std::istream* in = &std::cin;
     if (arguments_.file != "-") {
       std::error_code unknown;
@@ -102,11 +108,31 @@ class ImportRun {
     }
     reader_.emplace(*in, RecordReader::Options{*format, arguments_.key_column, arguments_.value_column});
     if (auto wrong = reader_->read_header()) return context_.fail_usage(fmt::format("{}: {}", arguments_.file, *wrong));
-    if (checkpoint_.offset > 0 && !checkpoint_.done && !reader_->skip_to(checkpoint_.offset, checkpoint_.line)) {
-      return context_.fail_usage(
-          fmt::format("{} is shorter than what {} says is done: it is another file, or was cut off", arguments_.file,
-                      arguments_.resume));
-    }
+    return kExitDone;
+  }
+
+  // The state of an earlier run, if it is the state of this work and this file.
+  int load() {
+    if (arguments_.resume.empty()) return kExitDone;
+    auto loaded = load_checkpoint(arguments_.resume, describe_import(context_, arguments_));
+    if (const auto* wrong = std::get_if<std::string>(&loaded)) return context_.fail_usage(*wrong);
+    checkpoint_ = std::get<Checkpoint>(std::move(loaded));
+    if (auto wrong = digest_.open(arguments_.file)) return context_.fail_usage("--resume: " + *wrong);
+    if (auto wrong = check_file(checkpoint_, digest_, arguments_.resume, arguments_.file))
+      return context_.fail_usage(*wrong);
+    if (checkpoint_.offset > 0 && !checkpoint_.done && !reader_->skip_to(checkpoint_.offset, checkpoint_.line))
+      return context_.fail_usage(fmt::format("{} cannot be read behind byte {}", arguments_.file, checkpoint_.offset));
+    return kExitDone;
+  }
+
+  // And of this cluster.
+  int bind(const sdk::Client& client) {
+    if (arguments_.resume.empty()) return kExitDone;
+    const auto id = context_.cluster_id(client);
+    if (!id) return context_.fail(id.error());
+    if (auto wrong = check_cluster(checkpoint_, arguments_.resume, hex_id(*id), context_.proxies))
+      return context_.fail_usage(*wrong);
+    checkpoint_.cluster = hex_id(*id);
     return kExitDone;
   }
 
@@ -122,15 +148,13 @@ class ImportRun {
         name_bad(bad->line, bad->why);
         if (!arguments_.skip_bad) {
           if (auto done = importer_->finish(); !done) return stop(done.error());
-          context_.warn("meridianctl: stopped there. Correct the line, or leave bad records out with --skip-bad");
-          return kExitFailed;
+          return context_.fail(kExitUsage, "stopped there; correct the line, or leave bad records out with --skip-bad");
         }
         accepted = importer_->skip(bad->end_offset, reader_->line());
       } else {
         if (auto done = importer_->finish(); !done) return stop(done.error());
         if (!reader_->failed()) return kExitDone;
-        context_.warn(fmt::format("meridianctl: {} cannot be read further", arguments_.file));
-        return kExitFailed;
+        return context_.fail(kExitFailed, fmt::format("{} cannot be read further", arguments_.file));
       }
       if (!accepted) return stop(accepted.error());
       const Importer::Position& done = importer_->acknowledged();
@@ -147,9 +171,9 @@ class ImportRun {
 
   void name_bad(std::uint64_t line, const std::string& why) {
     if (++named_ <= kNamedBadRecords) {
-      progress_->say(fmt::format("meridianctl: {}, line {}: {}", arguments_.file, line, why));
+      progress_->say(context_.warning(fmt::format("meridianctl: {}, line {}: {}", arguments_.file, line, why)));
     } else if (named_ == kNamedBadRecords + 1) {
-      progress_->say("meridianctl: more bad records follow, and are only counted");
+      progress_->say(context_.warning("meridianctl: more bad records follow, and are only counted"));
     }
   }
 
@@ -157,13 +181,23 @@ class ImportRun {
     if (arguments_.resume.empty()) return;
     const Importer::Position& position = importer_->acknowledged();
     saved_ = now();
-    checkpoint_.work = describe_import(context_, arguments_);
-    checkpoint_.offset = position.offset;
+    // When all is done, what stands behind the last record belongs to it: more may not come to stand there.
+    checkpoint_.offset = done ? reader_->offset() : position.offset;
     checkpoint_.line = position.line;
     checkpoint_.records = position.records;
     checkpoint_.skipped = position.skipped;
     checkpoint_.done = done;
-    if (auto wrong = save_checkpoint(arguments_.resume, checkpoint_)) context_.warn("meridianctl: " + *wrong);
+    auto wrong = digest_.extend(checkpoint_.offset);
+    checkpoint_.digest = digest_.hex();
+    if (!wrong) wrong = save_checkpoint(arguments_.resume, checkpoint_);
+    unsaved_ = wrong.value_or("");
+  }
+
+  // An import of nothing but bad records has not worked.
+  int judged(int code) const {
+    const bool any = importer_ ? importer_->acknowledged().records > 0 : checkpoint_.records > 0;
+    const bool bad = importer_ ? importer_->acknowledged().skipped > 0 : checkpoint_.skipped > 0;
+    return any || !bad ? code : context_.fail(kExitUsage, "every record is bad: nothing was imported");
   }
 
   int summary(int code) {
@@ -174,8 +208,8 @@ class ImportRun {
       Context::print_json(boost::json::object{
           {"records", records}, {"skipped", skipped}, {"bytes", offset}, {"complete", code == kExitDone}});
     } else {
-      Context::print(
-          fmt::format("{} records imported, {} bad ones left out\n", format_count(records), format_count(skipped)));
+      Context::print(counted(records, "record", "records") + " imported" +
+                     (skipped > 0 ? ", " + counted(skipped, "bad one", "bad ones") + " left out" : "") + "\n");
     }
     if (code != kExitDone) {
       context_.warn(
@@ -192,6 +226,8 @@ class ImportRun {
   std::ifstream file_;
   std::uint64_t total_ = 0;
   Checkpoint checkpoint_;
+  PrefixDigest digest_;  // of the file, as far as the state says
+  std::string unsaved_;  // why the last state could not be saved
   std::optional<RecordReader> reader_;
   std::optional<Importer> importer_;
   std::optional<Progress> progress_;
@@ -218,12 +254,8 @@ void add_import_command(CLI::App& app, Context& context) {
       ->add_option("--resume", arguments->resume, "Keep in this file how far it is, and go on from there if it says so")
       ->type_name("FILE");
   import->add_flag("--skip-bad", arguments->skip_bad, "Leave bad records out, instead of stopping at the first");
-  import->add_option("--batch", arguments->batch, "Records written at once")
-      ->check(CLI::Range(1, 10'000))
-      ->capture_default_str();
-  import->add_option("--parallel", arguments->parallel, "Batches under way at once")
-      ->check(CLI::Range(1, 1'000))
-      ->capture_default_str();
+  add_number(*import, "--batch", arguments->batch, 1, 10'000, "Records written at once")->type_name("COUNT");
+  add_number(*import, "--parallel", arguments->parallel, 1, 1'000, "Batches under way at once")->type_name("COUNT");
   import
       ->add_option("--retry-for", arguments->retry_for,
                    "How long a batch is tried again while the cluster is in trouble")

@@ -7,6 +7,18 @@
 
 namespace meridian::ctl {
 
+namespace {
+
+// The cluster no longer remembers what it did with the id, and will not do it any more. Done or not, the batch may be
+// written anew: nothing of it can come in behind a later value of the same key. No code says so, only a text does.
+bool is_forgotten(const sdk::Error& error) {
+  const auto says_so = [](const std::string& text) { return text.find("is older than the window of") != text.npos; };
+  return error.code() == sdk::ErrorCode::kUnknownOutcome &&
+         (says_so(error.message()) || std::ranges::any_of(error.causes(), says_so));
+}
+
+}  // namespace
+
 Importer::Importer(sdk::Client client, sdk::CallOptions call, Options options, Position begin, OnBad on_bad)
     : client_(std::move(client)),
       call_(std::move(call)),
@@ -106,8 +118,9 @@ sdk::Result<void> Importer::settle_first() {
   return {};
 }
 
-sdk::Result<sdk::WriteResult> Importer::retry(const Batch& batch, sdk::Error error) {
+sdk::Result<sdk::WriteResult> Importer::retry(Batch& batch, sdk::Error error) {
   const auto give_up_at = std::chrono::steady_clock::now() + options_.retry_for;
+  bool refused = error.is_definite();  // every attempt under this id, certainly
   std::chrono::milliseconds pause(100);
   for (;;) {
     using enum sdk::ErrorCode;
@@ -116,9 +129,15 @@ sdk::Result<sdk::WriteResult> Importer::retry(const Batch& batch, sdk::Error err
     if (!worth_it || std::chrono::steady_clock::now() + pause >= give_up_at) return error;
     std::this_thread::sleep_for(std::max(pause, error.retry_after()));
     pause = std::min(pause * 2, std::chrono::milliseconds(5'000));
+    if (refused || is_forgotten(error)) {
+      auto id = client_.new_request_id();
+      if (id) batch.id = *id;
+      refused = id.ok();
+    }
     auto written = client_.write_batch(batch.writes, call_of(batch));
     if (written) return written;
     error = std::move(written).error();
+    refused = refused && error.is_definite();
   }
 }
 

@@ -61,8 +61,9 @@ class Importer {
   sdk::Result<void> send();
   sdk::Result<void> settle(std::size_t left);
   sdk::Result<void> settle_first();
-  // Again under the same id, until retry_for is over.
-  sdk::Result<sdk::WriteResult> retry(const Batch& batch, sdk::Error error);
+  // Again, until retry_for is over: under the same id while the batch may still be applied under it, else under a new
+  // one, for an id lives only as long as the cluster's request window, and an outage may last longer.
+  sdk::Result<sdk::WriteResult> retry(Batch& batch, sdk::Error error);
   // One by one, so that the bad ones can be named.
   sdk::Result<void> write_singly(Batch& batch);
 

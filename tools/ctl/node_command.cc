@@ -2,12 +2,14 @@
 
 #include <cstdio>
 #include <iostream>
+#include <limits>
 #include <thread>
 
 #include <fmt/format.h>
 #include <CLI/CLI.hpp>
 #include <boost/json.hpp>
 
+#include "tools/ctl/arguments.h"
 #include "tools/ctl/commands.h"
 #include "tools/ctl/progress.h"
 #include "tools/ctl/text.h"
@@ -17,6 +19,11 @@ namespace meridian::ctl {
 namespace {
 
 constexpr std::chrono::seconds kTransferTimeout{5};  // ten election timeouts
+
+constexpr const char* kCameBackEmpty =
+    "  If that machine has come back empty, its node is gone for good: `meridianctl node remove ID --force --wait` "
+    "with "
+    "its number, then `meridianctl node add REGION=HOST:PORT --wait`.";
 
 struct NodeOptions {
   std::uint64_t node_id = 0;
@@ -72,20 +79,18 @@ int wait_for_operation(const Context& context, sdk::Admin& admin, const sdk::Sta
         return kExitDone;
       }
       print_operation(context, started, "failed");
-      context.warn(fmt::format("meridianctl: {} failed: {}", operation->kind, operation->error));
-      return kExitFailed;
+      return context.fail(kExitFailed, fmt::format("{} failed: {}", operation->kind, operation->error));
     }
     std::string now = forgotten ? "not listed any more" : status ? operation->progress : status.error().to_string();
     if (now != said) context.warn(fmt::format("operation {}: {}", started.operation_id, escape(now)));
     said = std::move(now);
     if (forgotten) {
-      context.warn("It has ended, and the cluster no longer knows how: look at `meridianctl node list`.");
-      return kExitFailed;
+      return context.fail(kExitFailed,
+                          "it has ended, and the cluster no longer knows how: look at `meridianctl node list`");
     }
     if (std::chrono::steady_clock::now() >= deadline) {
       print_operation(context, started, "running");
-      context.warn("meridianctl: it goes on; `meridianctl status` shows how far it is");
-      return kExitStillRunning;
+      return context.fail(kExitStillRunning, "it goes on; `meridianctl status` shows how far it is");
     }
     std::this_thread::sleep_for(std::chrono::milliseconds(500));
   }
@@ -93,7 +98,11 @@ int wait_for_operation(const Context& context, sdk::Admin& admin, const sdk::Sta
 
 int finish_change(const Context& context, sdk::Admin& admin, const sdk::Result<sdk::StartedOperation>& started,
                   const NodeOptions& options) {
-  if (!started) return context.fail(started.error());
+  if (!started) {
+    const int code = context.fail(started.error());
+    if (started.error().code() == sdk::ErrorCode::kAlreadyExists) context.warn(kCameBackEmpty);
+    return code;
+  }
   if (options.wait) {
     return wait_for_operation(context, admin, *started,
                               parse_duration(options.wait_timeout).value_or(std::chrono::minutes(10)));
@@ -125,7 +134,7 @@ bool confirmed(const Context& context, const NodeOptions& options, const std::st
   std::string typed;
   std::getline(std::cin, typed);
   if (typed == std::to_string(options.node_id)) return true;
-  context.warn("meridianctl: not confirmed, nothing was done (scripts say --yes)");
+  context.fail(kExitFailed, "not confirmed, nothing was done (scripts say --yes)");
   return false;
 }
 
@@ -183,9 +192,10 @@ int transfer_leader(const Context& context, const NodeOptions& options) {
     Context::print(leader == 0 ? "no node leads\n" : fmt::format("node {} leads\n", leader));
   }
   if (leader == options.node_id) return kExitDone;
-  context.warn(fmt::format("meridianctl: node {} has not taken over; is it up, and has it caught up? See `meridianctl "
-                           "status`, and try again", options.node_id));
-  return kExitFailed;
+  return context.fail(kExitFailed,
+                      fmt::format("node {} has not taken over; is it up, and has it caught up? See `meridianctl "
+                                  "status`, and try again",
+                                  options.node_id));
 }
 
 void add_wait(CLI::App* command, NodeOptions& options) {
@@ -193,6 +203,10 @@ void add_wait(CLI::App* command, NodeOptions& options) {
   command->add_option("--wait-timeout", options.wait_timeout, "How long --wait waits")
       ->type_name("DURATION")
       ->capture_default_str();
+}
+
+void add_node_id(CLI::App& command, NodeOptions& options, const std::string& help) {
+  add_number(command, "ID", options.node_id, 1, std::numeric_limits<std::uint64_t>::max(), help)->required();
 }
 
 }  // namespace
@@ -216,21 +230,21 @@ void add_node_commands(CLI::App& app, Context& context) {
   does(add, add_node);
 
   CLI::App* remove = node->add_subcommand("remove", "Remove a node; asks first");
-  remove->add_option("ID", options->node_id, "The node's number")->required();
+  add_node_id(*remove, *options, "The node's number");
   remove->add_flag("--force", options->force, "Also where too few would remain to keep the data safe");
   remove->add_flag("--yes", options->yes, "Do not ask");
   add_wait(remove, *options);
   does(remove, remove_node);
 
   CLI::App* replace = node->add_subcommand("replace", "Put a new node in an old one's place; asks first");
-  replace->add_option("ID", options->node_id, "The old node's number")->required();
+  add_node_id(*replace, *options, "The old node's number");
   replace->add_option("NODE", options->node, "The new node: REGION=HOST:PORT")->required();
   replace->add_flag("--yes", options->yes, "Do not ask");
   add_wait(replace, *options);
   does(replace, replace_node);
 
   CLI::App* transfer = node->add_subcommand("transfer-leader", "Hand leadership to a node");
-  transfer->add_option("ID", options->node_id, "The node's number")->required();
+  add_node_id(*transfer, *options, "The node's number");
   does(transfer, transfer_leader);
 }
 

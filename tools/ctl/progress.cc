@@ -74,12 +74,6 @@ void Progress::draw(std::uint64_t bytes, std::uint64_t records, Time now) {
   }
 }
 
-std::string format_count(std::uint64_t count) {
-  std::string digits = std::to_string(count);
-  for (std::size_t i = digits.size(); i > 3; i -= 3) digits.insert(i - 3, ",");
-  return digits;
-}
-
 bool is_terminal_stderr() { return ::isatty(STDERR_FILENO) == 1; }
 bool is_terminal_stdout() { return ::isatty(STDOUT_FILENO) == 1; }
 

@@ -42,9 +42,6 @@ class Progress {
   bool first_ = true;
 };
 
-// 1234567 is "1,234,567".
-std::string format_count(std::uint64_t count);
-
 // Standard error is a terminal.
 bool is_terminal_stderr();
 // Standard output is a terminal.

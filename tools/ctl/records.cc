@@ -6,6 +6,7 @@
 #include <fmt/format.h>
 #include <boost/json.hpp>
 
+#include "tools/ctl/json_line.h"
 #include "tools/ctl/text.h"
 
 namespace meridian::ctl {
@@ -29,24 +30,34 @@ std::optional<std::string> record_as_json(const std::vector<std::string>& column
   return std::nullopt;
 }
 
-// The bytes of a member: a string as it is, a number or truth value as JSON writes it; NAME_base64 decoded.
-std::optional<std::string> member_bytes(const boost::json::object& object, const std::string& name, std::string& out) {
-  if (const boost::json::value* member = object.if_contains(name)) {
-    if (const boost::json::string* text = member->if_string()) {
-      out.assign(text->data(), text->size());
-    } else if (member->is_null()) {
-      return fmt::format("\"{}\" is null", name);
-    } else {
-      out = boost::json::serialize(*member);
-    }
+// The bytes of a member: what a string says, of all else what stands in the file; NAME_base64 decoded.
+std::optional<std::string> member_bytes(const std::vector<JsonMember>& members, const std::string& name,
+                                        std::string& out) {
+  const auto find = [&](const std::string& wanted) -> const JsonMember* {
+    const auto found = std::ranges::find(members, wanted, &JsonMember::name);
+    return found == members.end() ? nullptr : &*found;
+  };
+  const JsonMember* member = find(name);
+  const JsonMember* encoded = find(name + "_base64");
+  if (member == nullptr && encoded == nullptr) return fmt::format("it has no \"{}\"", name);
+  if (member != nullptr && encoded != nullptr) return fmt::format("it has both \"{0}\" and \"{0}_base64\"", name);
+  if (member != nullptr) {
+    if (member->kind == JsonKind::kNull) return fmt::format("\"{}\" is null", name);
+    out = member->kind == JsonKind::kString ? member->text : std::string(member->raw);
     return std::nullopt;
   }
-  const boost::json::value* encoded = object.if_contains(name + "_base64");
-  if (encoded == nullptr) return fmt::format("it has no \"{}\"", name);
-  const boost::json::string* text = encoded->if_string();
-  auto bytes = text == nullptr ? std::nullopt : from_base64(std::string_view(text->data(), text->size()));
+  auto bytes = encoded->kind == JsonKind::kString ? from_base64(encoded->text) : std::nullopt;
   if (!bytes) return fmt::format("\"{}_base64\" is not base64", name);
   out = std::move(*bytes);
+  return std::nullopt;
+}
+
+// Objects and lists are written in many ways that mean the same: as keys they would be different ones.
+std::optional<std::string> check_key_member(const std::vector<JsonMember>& members, const std::string& name) {
+  const auto found = std::ranges::find(members, name, &JsonMember::name);
+  if (found == members.end()) return std::nullopt;
+  if (found->kind == JsonKind::kObject) return fmt::format("\"{}\" is an object, which is no key", name);
+  if (found->kind == JsonKind::kArray) return fmt::format("\"{}\" is a list, which is no key", name);
   return std::nullopt;
 }
 
@@ -261,7 +272,8 @@ std::variant<Record, BadRecord, RecordsEnd> RecordReader::next() {
 
 std::optional<std::string> RecordReader::make_record(std::vector<std::string>& fields, Record& record) const {
   if (fields.size() != columns_.size()) {
-    return fmt::format("it has {} fields, the line of column names {}", fields.size(), columns_.size());
+    return fmt::format("it has {} {}, the line of column names {}", fields.size(),
+                       fields.size() == 1 ? "field" : "fields", columns_.size());
   }
   record.key = fields[key_index_];
   if (options_.value_column.empty()) return record_as_json(columns_, fields, record.value);
@@ -270,13 +282,12 @@ std::optional<std::string> RecordReader::make_record(std::vector<std::string>& f
 }
 
 std::optional<std::string> RecordReader::make_record_of_json(std::string line, Record& record) const {
-  boost::json::error_code error;
-  const boost::json::value parsed = boost::json::parse(line, error);
-  if (error) return fmt::format("not JSON: {}", error.message());
-  const boost::json::object* object = parsed.if_object();
-  if (object == nullptr) return "not a JSON object";
-  if (auto wrong = member_bytes(*object, options_.key_column, record.key)) return wrong;
-  if (!options_.value_column.empty()) return member_bytes(*object, options_.value_column, record.value);
+  auto parsed = parse_json_line(line);
+  if (auto* wrong = std::get_if<std::string>(&parsed)) return std::move(*wrong);
+  const auto& members = std::get<std::vector<JsonMember>>(parsed);
+  if (auto wrong = check_key_member(members, options_.key_column)) return wrong;
+  if (auto wrong = member_bytes(members, options_.key_column, record.key)) return wrong;
+  if (!options_.value_column.empty()) return member_bytes(members, options_.value_column, record.value);
   record.value = std::move(line);
   return std::nullopt;
 }

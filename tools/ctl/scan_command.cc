@@ -4,6 +4,7 @@
 #include <CLI/CLI.hpp>
 #include <boost/json.hpp>
 
+#include "tools/ctl/arguments.h"
 #include "tools/ctl/commands.h"
 #include "tools/ctl/table.h"
 #include "tools/ctl/text.h"
@@ -124,7 +125,8 @@ int scan_range(const Context& context, const ScanArguments& arguments) {
   if (!printer) printer.emplace(context, arguments);
   printer->finish(scanner.timestamp(), nullptr);
   if (!context.json()) {
-    context.warn(fmt::format("{} entries, as of {}", printer->count(), format_time(scanner.timestamp() >> 12)));
+    context.warn(fmt::format("{}, as of {}", counted(printer->count(), "entry", "entries"),
+                             format_time(scanner.timestamp() >> 12)));
   }
   return kExitDone;
 }
@@ -138,10 +140,10 @@ void add_scan_command(CLI::App& app, Context& context) {
   scan->add_option("--start", arguments->start, "The first key of the range")->type_name("KEY");
   scan->add_option("--end", arguments->end, "Where the range ends; this key is not in it")->type_name("KEY");
   scan->add_flag("--reverse", arguments->reverse, "From the end to the start");
-  scan->add_option("--limit", arguments->limit, "At most so many entries")->type_name("COUNT");
+  add_number(*scan, "--limit", arguments->limit, "At most so many entries; 0: all")->type_name("COUNT");
   scan->add_flag("--keys-only", arguments->keys_only, "Without values");
   scan->add_flag("--any-replica", arguments->any_replica, "From any replica, as of the timestamp in the answer");
-  scan->add_option("--at", arguments->at, "As of this timestamp of an earlier answer")->type_name("TIMESTAMP");
+  add_timestamp(*scan, "--at", arguments->at, "As of this time of an earlier answer, or the timestamp beside it");
   scan->add_flag("--full", arguments->full, "Do not cut long values off in tables");
   scan->add_flag("-e,--escaped", arguments->escaped,
                  "PREFIX and keys are written as tables show bytes: \\n, \\\\, \\xNN");

@@ -37,8 +37,8 @@ int status_once_or_watch(const Context& context, const StatusOptions& options) {
     return context.fail_usage(fmt::format("--interval \"{}\" is no duration: 500ms, 2s", options.interval));
   auto client = context.connect();
   if (!client) {
-    context.fail(client.error());
-    return kExitUnhealthy;
+    const int code = context.fail(client.error());
+    return code == kExitUsage ? code : kExitUnhealthy;
   }
   sdk::Admin admin(*client);
   if (!options.watch) return show_status(context, admin);

@@ -15,7 +15,7 @@ std::string render_nodes(const sdk::ClusterStatus& status) {
                "TROUBLE"});
   for (const sdk::NodeStatus& node : status.nodes) {
     const auto known = [&](std::string text) { return node.reachable ? std::move(text) : std::string("-"); };
-    const std::string trouble = node.reachable ? node.trouble : "does not answer";
+    const std::string trouble = node.reachable || !node.trouble.empty() ? node.trouble : "does not answer";
     table.add({std::to_string(node.id), escape(node.address), escape(node.region),
                std::string(sdk::to_string(node.state)), known(std::string(sdk::to_string(node.role))),
                known(std::to_string(node.term)), known(std::to_string(node.last_index)),
@@ -25,10 +25,27 @@ std::string render_nodes(const sdk::ClusterStatus& status) {
   return table.render();
 }
 
-std::string render_status(const sdk::ClusterStatus& status) {
-  if (status.cluster_id == 0) {
-    return "not initialised\n\nForm the cluster: meridianctl cluster init --node REGION=HOST:PORT ...\n";
+namespace {
+
+// The proxy knows of no cluster. That alone is no reason to form one: where nodes are silent they may well be one, and
+// a second would come to stand beside it.
+std::string render_no_cluster(const sdk::ClusterStatus& status) {
+  const bool all_are_empty =
+      status.problems.size() == 1 && status.problems[0].find("has not been initialised") != std::string::npos;
+  if (all_are_empty) {
+    return "the proxy answers, but is empty: its nodes belong to no cluster yet\n\n"
+           "Form one of them: meridianctl cluster init --node REGION=HOST:PORT ...\n";
   }
+  std::string out =
+      "the proxy answers, but no node tells it of a cluster: which one it is cannot be said\n\nproblems\n";
+  for (const std::string& problem : status.problems) out += "  " + escape(problem) + "\n";
+  return out;
+}
+
+}  // namespace
+
+std::string render_status(const sdk::ClusterStatus& status) {
+  if (status.cluster_id == 0) return render_no_cluster(status);
   const auto leader =
       status.leader_node_id == 0 ? std::string("none known") : fmt::format("node {}", status.leader_node_id);
   std::string out = render_fields({{"cluster", hex_id(status.cluster_id)},

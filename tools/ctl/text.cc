@@ -198,6 +198,83 @@ std::string format_time(std::uint64_t us_since_1970) {
                      utc.tm_hour, utc.tm_min, utc.tm_sec, us_since_1970 % 1'000'000);
 }
 
+std::string with_shown_times(std::string_view text) {
+  constexpr std::string_view kDigits = "0123456789";
+  constexpr std::size_t kMicroseconds = 16;  // digits, from 2001 to 2112
+  std::string out;
+  while (!text.empty()) {
+    const std::size_t begin = std::min(text.find_first_of(kDigits), text.size());
+    out += text.substr(0, begin);
+    text.remove_prefix(begin);
+    const std::string_view whole = text.substr(0, text.find_first_not_of(kDigits));
+    std::string_view rest = text.substr(whole.size());
+    const bool point = rest.starts_with('.');
+    if (point) rest.remove_prefix(1);
+    const std::string_view counter = rest.substr(0, rest.find_first_not_of(kDigits));
+    const auto us = parse_decimal(whole);
+    const auto logical = parse_decimal(counter);
+    if (whole.size() == kMicroseconds && us && *us < UINT64_C(1) << 52 && point && logical && *logical < 4096) {
+      out += fmt::format("{} ({})", format_time(*us), *us << 12 | *logical);
+      text = rest.substr(counter.size());
+    } else {
+      out += whole;
+      text.remove_prefix(whole.size());
+    }
+  }
+  return out;
+}
+
+std::optional<std::uint64_t> parse_time(std::string_view text) {
+  // "2026-11-24T10:05:00" and "Z", and between them perhaps a point and digits.
+  constexpr std::string_view kShape = "dddd-dd-ddTdd:dd:dd";
+  if (text.size() < kShape.size() + 1 || !text.ends_with('Z')) return std::nullopt;
+  for (std::size_t i = 0; i < kShape.size(); ++i) {
+    if (kShape[i] == 'd' ? text[i] < '0' || text[i] > '9' : text[i] != kShape[i]) return std::nullopt;
+  }
+  const auto number = [&](std::size_t at, std::size_t length) {
+    int value = 0;
+    for (std::size_t i = at; i < at + length; ++i) value = 10 * value + (text[i] - '0');
+    return value;
+  };
+  const std::chrono::year_month_day day{std::chrono::year(number(0, 4)),
+                                        std::chrono::month(static_cast<unsigned>(number(5, 2))),
+                                        std::chrono::day(static_cast<unsigned>(number(8, 2)))};
+  if (!day.ok() || number(0, 4) < 1970 || number(11, 2) > 23 || number(14, 2) > 59 || number(17, 2) > 59)
+    return std::nullopt;
+  std::string_view fraction = text.substr(kShape.size(), text.size() - kShape.size() - 1);
+  std::uint64_t us = 0;
+  if (!fraction.empty()) {
+    const auto digits = fraction.substr(1);
+    if (fraction[0] != '.' || digits.empty() || digits.size() > 6 ||
+        digits.find_first_not_of("0123456789") != std::string_view::npos) {
+      return std::nullopt;
+    }
+    for (std::size_t i = 0; i < 6; ++i)
+      us = 10 * us + (i < digits.size() ? static_cast<std::uint64_t>(digits[i] - '0') : 0);
+  }
+  const auto days = static_cast<std::uint64_t>(std::chrono::sys_days(day).time_since_epoch().count());
+  const auto seconds = static_cast<std::uint64_t>(number(11, 2) * 3600 + number(14, 2) * 60 + number(17, 2));
+  return (days * 86'400 + seconds) * 1'000'000 + us;
+}
+
+std::optional<std::uint64_t> parse_decimal(std::string_view text) {
+  if (text.empty() || (text.size() > 1 && text[0] == '0')) return std::nullopt;
+  std::uint64_t value = 0;
+  const auto [rest, error] = std::from_chars(text.data(), text.data() + text.size(), value);
+  if (error != std::errc() || rest != text.data() + text.size()) return std::nullopt;
+  return value;
+}
+
+std::string format_count(std::uint64_t count) {
+  std::string digits = std::to_string(count);
+  for (std::size_t i = digits.size(); i > 3; i -= 3) digits.insert(i - 3, ",");
+  return digits;
+}
+
+std::string counted(std::uint64_t count, std::string_view one, std::string_view many) {
+  return fmt::format("{} {}", format_count(count), count == 1 ? one : many);
+}
+
 std::optional<std::chrono::milliseconds> parse_duration(std::string_view text) {
   double value = 0;
   const auto [rest, error] = std::from_chars(text.data(), text.data() + text.size(), value, std::chars_format::fixed);

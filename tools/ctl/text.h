@@ -36,6 +36,21 @@ std::string format_duration(std::chrono::milliseconds duration);
 // "2026-11-24T10:05:00.123456Z".
 std::string format_time(std::uint64_t us_since_1970);
 
+// A text of the cluster with its timestamps, "1764000000123456.7", as everything else here shows them:
+// "2025-11-24T16:00:00.123456Z (7225344000505675783)".
+std::string with_shown_times(std::string_view text);
+// As format_time() writes it, with up to 6 digits behind the point or none; nullopt for anything else.
+std::optional<std::uint64_t> parse_time(std::string_view text);
+
+// Decimal digits without sign and without zeros in front: what other programs take for octal or hexadecimal, or
+// wrap around, is nullopt, never another number.
+std::optional<std::uint64_t> parse_decimal(std::string_view text);
+
+// 1234567 is "1,234,567".
+std::string format_count(std::uint64_t count);
+// "1 entry", "2,000 entries".
+std::string counted(std::uint64_t count, std::string_view one, std::string_view many);
+
 // "250ms", "10s", "2m", "1h", or a number of seconds; at least 1 ms, at most a day.
 std::optional<std::chrono::milliseconds> parse_duration(std::string_view text);
 

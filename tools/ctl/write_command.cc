@@ -1,14 +1,16 @@
 // meridianctl put, del, cas
 
-#include <fstream>
-#include <iostream>
-#include <iterator>
+#include <unistd.h>
+
+#include <limits>
 
 #include <fmt/format.h>
 #include <CLI/CLI.hpp>
 #include <boost/json.hpp>
 
+#include "tools/ctl/arguments.h"
 #include "tools/ctl/commands.h"
+#include "tools/ctl/files.h"
 #include "tools/ctl/text.h"
 
 namespace meridian::ctl {
@@ -37,24 +39,17 @@ struct WriteArguments {
   sdk::CallOptions call;
 };
 
-std::optional<std::string> read_all(std::istream& in) {
-  std::string bytes((std::istreambuf_iterator<char>(in)), std::istreambuf_iterator<char>());
-  if (in.bad()) return std::nullopt;
-  return bytes;
-}
+// More than any limit of a cluster lets a value have, for a request of 16 MiB is the largest there is.
+constexpr std::size_t kMaxRead = std::size_t{16} << 20;
 
 // The VALUE of the command line, of --value-file, or of standard input ("-").
 std::variant<std::string, int> given_value(const Context& context, const WriteOptions& options) {
-  if (!options.value_file.empty()) {
-    std::ifstream file(options.value_file, std::ios::binary);
-    auto bytes = file ? read_all(file) : std::nullopt;
-    if (!bytes) return context.fail_usage(fmt::format("--value-file {} cannot be read", options.value_file));
-    return std::move(*bytes);
-  }
-  if (options.value == "-") {
-    auto bytes = read_all(std::cin);
-    if (!bytes) return context.fail_usage("standard input cannot be read");
-    return std::move(*bytes);
+  if (!options.value_file.empty() || options.value == "-") {
+    auto bytes = options.value_file.empty() ? read_descriptor(STDIN_FILENO, "standard input", kMaxRead)
+                                            : read_file(options.value_file, kMaxRead);
+    if (auto* content = std::get_if<std::string>(&bytes)) return std::move(*content);
+    return context.fail_usage(
+        fmt::format("{}{}", options.value_file.empty() ? "" : "--value-file ", std::get<FileProblem>(bytes).message));
   }
   auto value = argument_bytes(options.value, options.escaped);
   if (!value) return context.fail_usage("VALUE is not well escaped: \\n, \\t, \\r, \\\\ and \\xNN");
@@ -98,11 +93,8 @@ int say_written(const Context& context, const std::string& key, std::uint64_t ve
 
 // The id under which a write can be repeated safely is made before it, and said if its outcome is unknown.
 int fail_write(const Context& context, const sdk::Error& error, const sdk::CallOptions& call) {
-  const int code = context.fail(error);
-  if (error.code() == sdk::ErrorCode::kUnknownOutcome && call.request_id()) {
-    context.warn(fmt::format("  The request id: {}", call.request_id()->to_string()));
-  }
-  return code;
+  const bool unknown = error.code() == sdk::ErrorCode::kUnknownOutcome && call.request_id();
+  return context.fail(error, unknown ? call.request_id()->to_string() : std::string());
 }
 
 int put_or_delete(const Context& context, const WriteOptions& options, bool put) {
@@ -152,10 +144,10 @@ int compare_and_set(const Context& context, const WriteOptions& options) {
     Context::print(fmt::format("done, version {}\n", result->version));
   }
   if (result->succeeded) return kExitDone;
-  context.warn(result->version == 0 ? fmt::format("meridianctl: not written: there is no key \"{}\"", escape(key))
-                                    : fmt::format("meridianctl: not written: \"{}\" holds another value (version {})",
-                                                  escape(key), result->version));
-  return kExitFailed;
+  return context.fail(kExitFailed, result->version == 0
+                                       ? fmt::format("not written: there is no key \"{}\"", escape(key))
+                                       : fmt::format("not written: \"{}\" holds another value (version {})",
+                                                     escape(key), result->version));
 }
 
 void add_common(CLI::App* command, WriteOptions& options) {
@@ -206,7 +198,9 @@ void add_write_commands(CLI::App& app, Context& context) {
          "It must hold this value")
       ->type_name("VALUE");
   cas->add_flag("--expect-absent", options->expect_absent, "It must not exist");
-  cas->add_option("--expect-version", options->expect_version, "It must have this version")->type_name("VERSION");
+  add_number(*cas, "--expect-version", options->expect_version, 1, std::numeric_limits<std::uint64_t>::max(),
+             "It must have this version")
+      ->type_name("VERSION");
   cas->add_flag("--remove", options->remove, "Remove it instead of writing VALUE");
   cas->callback(
       [&context, options] { context.action = [&context, options] { return compare_and_set(context, *options); }; });
