@@ -39,13 +39,26 @@ Core::Impl::Impl(Options options, InitialState initial, MonoTime now)
   for (LogIndex i = applied_.next(); i <= log_.last_index(); i = i.next()) note_appended(log_.at(i));
 
   sticky_until_ = quiet_until_ = now;
-  const bool only_voter = membership().voters == std::vector{options_.id} && !membership().joint();
   // L2: it may have helped a lease into being just before it stopped, and has forgotten.
-  if (!initial.fresh && !only_voter && !DELIBERATE_BUG("forget_promise_at_restart"))
+  if (!initial.fresh && !promised_nobody() && !DELIBERATE_BUG("forget_promise_at_restart"))
     quiet_until_ = now + std::max(options_.election_timeout, options_.restart_silence);
   reset_election_deadline();
-  if (only_voter) election_deadline_ = now;
+  if (votes_alone(membership())) election_deadline_ = quiet_until_;
 }
+
+// At a start: it votes alone, has done so in every membership since what is known to be committed, and in its term it
+// voted for itself. That it votes alone in the one in force does not say it: {1,2} shrinks to {1} under 2, whose lease
+// stands on the echo of 1 until 2 hears that this is committed.
+bool Core::Impl::promised_nobody() const {
+  const bool in_force_only = DELIBERATE_BUG("only_voter_in_force_is_exempt");
+  if (vote_ != options_.id && !in_force_only) return false;
+  const LogIndex since = in_force_only ? memberships_.index() : memberships_.as_of(commit_).index;
+  return std::ranges::all_of(memberships_.records(), [&](const MembershipLog::Record& r) {
+    return r.index < since || votes_alone(r.membership);
+  });
+}
+
+bool Core::Impl::votes_alone(const Membership& m) const { return m.voters == std::vector{options_.id} && !m.joint(); }
 
 void Core::Impl::touch(MonoTime now) {
   // Clocks of one machine never go back; an entry point that is handed an older reading uses the newest.

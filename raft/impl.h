@@ -50,6 +50,8 @@ class Core::Impl {
     return is_voter() ||
            (commit_ < memberships_.index() && memberships_.as_of(commit_).membership.is_voter(options_.id));
   }
+  bool promised_nobody() const;
+  bool votes_alone(const Membership& m) const;
   Message make(MessageType type, ReplicaId to) const;
 
   // core_step.cc
