@@ -10,7 +10,7 @@ namespace meridian::raft {
 
 bool Output::empty() const {
   return messages.empty() && !persist && committed.empty() && reads.empty() && snapshots_needed.empty() && !install &&
-         !removed;
+         !removed && lost_memory.empty() && !stop;
 }
 
 Core::Impl::Impl(Options options, InitialState initial, MonoTime now)
@@ -77,7 +77,7 @@ void Core::Impl::tick() {
     }
     return;
   }
-  if (now_ < election_deadline_) return;
+  if (now_ < election_deadline_ || stop_) return;
   campaign(true);
 }
 
@@ -85,7 +85,7 @@ MonoTime Core::Impl::next_deadline() const {
   if (is_leader()) {
     return transferee_ != ReplicaId() ? std::min(heartbeat_deadline_, transfer_deadline_) : heartbeat_deadline_;
   }
-  if (removed_ || installing_) return MonoTime::max();
+  if (removed_ || installing_ || stop_) return MonoTime::max();
   if (may_lead() || may_ask_whether_removed()) return election_deadline_;
   return MonoTime::max();
 }
@@ -116,7 +116,8 @@ Status Core::Impl::status() const {
   s.membership_index = memberships_.index();
   for (const Progress& p : progress_) {
     const bool active = now_ < p.last_active + options_.election_timeout;
-    s.followers.push_back({p.id, p.match, p.learner, active, p.state == Progress::State::kSnapshot});
+    s.followers.push_back(
+        {p.id, p.match, p.learner, active, p.state == Progress::State::kSnapshot, p.lost > LogIndex()});
   }
   return s;
 }

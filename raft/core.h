@@ -13,6 +13,7 @@
 
 #include <cstdint>
 #include <optional>
+#include <string>
 #include <vector>
 
 #include "base/result.h"
@@ -58,6 +59,16 @@ struct ReadState {
   std::optional<LogIndex> index;
 };
 
+// Why a replica must not go on, found by itself, in its own log (core_memory.cc).
+struct Stop {
+  enum class Why : std::uint8_t {
+    kLostMemory,    // it does not hold what it has acknowledged: its vote and its copies count for nothing any more
+    kContradicted,  // its leader has another entry where it has committed one; or there are two leaders of one term
+  };
+  Why why;
+  std::string what;
+};
+
 struct Output {
   std::vector<Message> messages;           // send now, any order, may be lost
   std::optional<Persist> persist;          // to the log, in order of sequence
@@ -68,6 +79,8 @@ struct Output {
   // Nothing else comes out until then.
   std::optional<SnapshotMeta> install;
   bool removed = false;                    // this replica is not a member any more; set once
+  std::vector<ReplicaId> lost_memory;      // leader: found out about these; each once in a term
+  std::optional<Stop> stop;                // set once; send `messages`, and nothing comes out any more
   bool empty() const;
 };
 
@@ -77,6 +90,7 @@ struct FollowerStatus {
   bool learner = false;
   bool recently_active = false;
   bool snapshotting = false;
+  bool lost_memory = false;  // it has not what it had acknowledged: it has stopped, or will
 };
 
 struct Status {

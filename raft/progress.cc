@@ -7,6 +7,7 @@
 namespace meridian::raft {
 
 bool Progress::may_send(std::size_t max_inflight_bytes) const {
+  if (lost != LogIndex()) return false;
   switch (state) {
     case State::kProbe: return !probe_sent;
     case State::kReplicate: return inflight_bytes_ < max_inflight_bytes;
@@ -35,6 +36,13 @@ bool Progress::acknowledge(LogIndex index) {
   match = index;
   next = std::max(next, match.next());
   return true;
+}
+
+void Progress::lose(LogIndex had) {
+  lost = had;
+  match = LogIndex();
+  acked_round = 0;
+  become_probe(LogIndex(1));
 }
 
 void Progress::become_probe(LogIndex next_index) {

@@ -22,8 +22,10 @@ class Progress {
 
   ReplicaId id;
   bool learner = false;
-  LogIndex match;  // acknowledged: durable there
-  LogIndex next;   // to be sent
+  LogIndex match;                 // acknowledged: durable there
+  LogIndex next;                  // to be sent
+  std::uint64_t match_round = 0;  // the last that had been sent when match was acknowledged
+  LogIndex lost;  // it had acknowledged this, and does not hold it any more; 0: nothing is known of that
   State state = State::kProbe;
   bool probe_sent = false;
   LogIndex commit_sent;  // the highest commit index that was put on the way
@@ -35,6 +37,8 @@ class Progress {
   void sent(LogIndex last, std::size_t bytes);
   // It holds everything up to index. Answers whether that is news.
   bool acknowledge(LogIndex index);
+  // It has forgotten what it had acknowledged: nothing counts, and nothing is sent to it.
+  void lose(LogIndex had);
   void become_probe(LogIndex next_index);
   void become_replicate();
   void become_snapshot();
@@ -45,7 +49,8 @@ class Progress {
   template <class Hasher>
   void hash_into(Hasher& h, MonoTime now) const {
     h.add(id.value(), learner, match.value(), next.value(), static_cast<std::uint64_t>(state), probe_sent);
-    h.add(commit_sent.value(), acked_round, static_cast<std::uint64_t>((now - last_active).count()), priority);
+    h.add(match_round, lost.value(), commit_sent.value(), acked_round,
+          static_cast<std::uint64_t>((now - last_active).count()), priority);
     for (const Send& s : inflight_) h.add(s.last.value(), s.bytes);
   }
 

@@ -6,6 +6,7 @@
 
 #include "base/check.h"
 #include "base/fault.h"
+#include "base/log.h"
 #include "raft/membership.h"
 
 namespace meridian {
@@ -238,10 +239,21 @@ void Replica::take_output(MonoTime now) {
     for (const raft::ReadState& read : out.reads) reads_.read_index_answered(read);
     for (const ReplicaId to : out.snapshots_needed) snapshots_out_.send(to);
     if (out.install) install(*out.install);
+    for (const ReplicaId id : out.lost_memory) {
+      LOG_ERROR("a replica has not what it had acknowledged: its directory is older than what it has promised; replace its node",
+                {{"replica", id.value()}});
+    }
+    if (out.stop) stop(std::move(*out.stop));
     if (out.removed && !std::exchange(removed_, true) && on_removed_) on_removed_();
   }
   // Reads whose index is applied already are served in this pass.
   reads_.run(now);
+}
+
+void Replica::stop(raft::Stop why) {
+  Error error(ErrorCode::kCorruption, std::move(why.what));
+  if (why.why == raft::Stop::Why::kLostMemory && on_lost_memory_) return on_lost_memory_(std::move(error));
+  deps_.fatal(std::move(error));
 }
 
 void Replica::persist(raft::Persist persist) {

@@ -95,6 +95,9 @@ class Replica {
   bool removed() const { return removed_; }
   // Called after each applied batch, e.g. to follow the topology, and when leads() has begun.
   void on_applied(std::function<void()> callback) { on_applied_ = std::move(callback); }
+  // Called once, when this replica has found that it does not hold what it has acknowledged (L10). It takes part in
+  // nothing any more, and must never again under this replica id.
+  void on_lost_memory(std::function<void(Error)> callback) { on_lost_memory_ = std::move(callback); }
   // Called once, when this replica has learnt that it is not a member any more.
   void on_removed(std::function<void()> callback) { on_removed_ = std::move(callback); }
 
@@ -103,6 +106,7 @@ class Replica {
   void pass();
   void set_timer(MonoTime now);
   void take_output(MonoTime now);
+  void stop(raft::Stop why);
   void persist(raft::Persist persist);
   void apply(std::vector<raft::Entry> entries);
   void apply_next();
@@ -138,6 +142,7 @@ class Replica {
   std::optional<Error> trouble_;
   std::vector<ReplicaId> asked_to_lead_;  // since this leader's disk is full
   std::function<void()> on_applied_, on_removed_;
+  std::function<void(Error)> on_lost_memory_;
 
   bool pass_scheduled_ = false;
   TimerId timer_ = 0;

@@ -98,6 +98,7 @@ class Node {
   void ship_snapshot(ReplicaId to, wire::SnapshotChunk chunk,
                      std::move_only_function<void(Result<wire::SnapshotChunkResponse>)> done);
   void handle_removed();
+  void handle_lost_memory(const Error& error);
   Result<> check_shard(std::uint64_t shard, std::uint32_t keyspace) const;
 
   Deps deps_;

@@ -69,6 +69,7 @@ api::NodeStatusResponse Node::status() const {
     progress->set_replica_id(f.id.value());
     progress->set_match_index(f.match.value());
     progress->set_active(f.recently_active);
+    progress->set_lost_memory(f.lost_memory);
   }
   return out;
 }
