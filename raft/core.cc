@@ -8,6 +8,12 @@
 
 namespace meridian::raft {
 
+namespace {
+
+bool votes_alone(ReplicaId id, const Membership& m) { return m.voters == std::vector{id} && !m.joint(); }
+
+}  // namespace
+
 bool Output::empty() const {
   return messages.empty() && !persist && committed.empty() && reads.empty() && snapshots_needed.empty() && !install &&
          !removed && lost_memory.empty() && !stop;
@@ -43,7 +49,7 @@ Core::Impl::Impl(Options options, InitialState initial, MonoTime now)
   if (!initial.fresh && !promised_nobody() && !DELIBERATE_BUG("forget_promise_at_restart"))
     quiet_until_ = now + std::max(options_.election_timeout, options_.restart_silence);
   reset_election_deadline();
-  if (votes_alone(membership())) election_deadline_ = quiet_until_;
+  if (votes_alone(options_.id, membership())) election_deadline_ = quiet_until_;
 }
 
 // At a start: it votes alone, has done so in every membership since what is known to be committed, and in its term it
@@ -54,11 +60,9 @@ bool Core::Impl::promised_nobody() const {
   if (vote_ != options_.id && !in_force_only) return false;
   const LogIndex since = in_force_only ? memberships_.index() : memberships_.as_of(commit_).index;
   return std::ranges::all_of(memberships_.records(), [&](const MembershipLog::Record& r) {
-    return r.index < since || votes_alone(r.membership);
+    return r.index < since || votes_alone(options_.id, r.membership);
   });
 }
-
-bool Core::Impl::votes_alone(const Membership& m) const { return m.voters == std::vector{options_.id} && !m.joint(); }
 
 void Core::Impl::touch(MonoTime now) {
   // Clocks of one machine never go back; an entry point that is handed an older reading uses the newest.
@@ -67,7 +71,7 @@ void Core::Impl::touch(MonoTime now) {
 
 void Core::Impl::tick() {
   if (is_leader()) {
-    if (transferee_ != ReplicaId() && now_ >= transfer_deadline_) stop_transfer();
+    if (transferee_ != ReplicaId() && now_ >= transfer_deadline_) give_up_transfer();
     if (now_ >= heartbeat_deadline_) {
       heartbeat_deadline_ = now_ + options_.heartbeat_interval;
       heartbeat_due_ = true;
@@ -96,8 +100,7 @@ Message Core::Impl::make(MessageType type, ReplicaId to) const {
   m.from = options_.id;
   m.to = to;
   m.term = term_;
-  // While it may not campaign (L2) it is nobody's preferred successor: a TimeoutNow would be lost on it.
-  m.priority = now_ < quiet_until_ ? UINT32_MAX : options_.priority;
+  m.priority = would_lead() ? options_.priority : UINT32_MAX;
   return m;
 }
 
@@ -157,6 +160,11 @@ Result<> Core::transfer_leadership(MonoTime now, ReplicaId to) {
   impl_->touch(now);
   return impl_->transfer_leadership(to);
 }
+ReplicaId Core::successor(MonoTime now, std::vector<ReplicaId> passed_over) {
+  impl_->touch(now);
+  return impl_->successor({.of = impl_->membership(), .passed_over = std::move(passed_over)});
+}
+void Core::set_room(bool room) { impl_->has_room_ = room; }
 void Core::campaign(MonoTime now) {
   impl_->touch(now);
   impl_->campaign(false);

@@ -131,6 +131,11 @@ class Core {
 
   // Hands leadership to a voter; gives up after T. kNotLeader, kInvalidArgument (not a voter).
   Result<> transfer_leadership(MonoTime now, ReplicaId to);
+  // Whom to hand leadership to, whatever for (L9): a voter that is there, caught up if there is one, and would take it.
+  // ReplicaId(): nobody, or this is not the leader.
+  ReplicaId successor(MonoTime now, std::vector<ReplicaId> passed_over = {});
+  // Is there room on this node's disks? If not, nobody hands leadership over to it.
+  void set_room(bool room);
   // Campaigns at once, through pre-vote, unless L1 or L2 forbid it.
   void campaign(MonoTime now);
 

@@ -85,7 +85,7 @@ std::uint64_t Core::Impl::hash(MonoTime now) const {
     h.add(static_cast<std::uint64_t>(m.type), m.to.value(), m.term.value(), m.log_index.value(), m.reject);
   }
   held_.hash_into(h);
-  h.add(stop_.has_value(), stop_told_);
+  h.add(stop_.has_value(), stop_told_, has_room_, remaining(reluctant_until_), slow_disk_left_);
   h.add_ids(lost_memory_);
   for (const ReadState& r : reads_) h.add(r.context, r.index.value_or(LogIndex()).value());
   h.add_ids(snapshots_needed_);

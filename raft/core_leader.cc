@@ -126,6 +126,7 @@ Progress* Core::Impl::hear_follower(const Message& m) {
   if (p == nullptr) return nullptr;
   p->last_active = now_;
   p->priority = m.priority;
+  if (p->id == transferee_ && p->priority == UINT32_MAX) give_up_transfer();  // it says that it would not
   if (m.round > p->acked_round && m.round <= rounds_.last_round() && p->lost == LogIndex()) {
     p->acked_round = m.round;
     confirm_rounds();

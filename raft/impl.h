@@ -1,16 +1,15 @@
 // The state of one replica of the consensus core and the operations that core_*.cc share. Included by
 // those files only. Plain members: copying an Impl copies the replica.
 //
-//   core.cc             construction, time, what may be asked
+//   core.cc             construction, time, what may be asked; core_invariants.cc  check_invariants(), hash()
 //   core_step.cc        who is heard at all: terms, stickiness, removed replicas
 //   core_election.cc    pre-vote, vote, becoming follower, candidate, leader
 //   core_leader.cc      proposing, replicating, counting; core_follower.cc  appends and heartbeats received
 //   core_read.cc        leases, rounds, read-index, check-quorum
-//   core_transfer.cc    handing leadership over; core_membership.cc  changing who decides
+//   core_membership.cc  changing who decides; core_transfer.cc  handing leadership over
 //   core_snapshot.cc    snapshots sent and received, compaction
 //   core_memory.cc      who has forgotten what it acknowledged, or committed what its leader contradicts
 //   core_output.cc      what leaves: take_output(), persisted(), applied()
-//   core_invariants.cc  check_invariants(), hash()
 #pragma once
 
 #include <deque>
@@ -51,7 +50,7 @@ class Core::Impl {
            (commit_ < memberships_.index() && memberships_.as_of(commit_).membership.is_voter(options_.id));
   }
   bool promised_nobody() const;
-  bool votes_alone(const Membership& m) const;
+  bool would_lead() const { return now_ >= quiet_until_ && has_room_ && now_ >= reluctant_until_; }  // L2, L9
   Message make(MessageType type, ReplicaId to) const;
 
   // core_step.cc
@@ -122,6 +121,10 @@ class Core::Impl {
   Result<> transfer_leadership(ReplicaId to);
   void maybe_send_timeout_now();
   void stop_transfer();
+  void give_up_transfer();
+  ReplicaId successor(const Successor& wanted) const;
+  void hand_over_to(ReplicaId to);
+  bool may_prefer_another() const;
   void maybe_hand_over();
   void maybe_leave_slow_disk();
   void step_down_for(const Membership& after);
@@ -200,7 +203,7 @@ class Core::Impl {
   bool transfer_election_ = false;                 // this candidacy comes from TimeoutNow
   bool requests_due_ = false;                      // the vote requests wait for the own vote to be durable
   ReplicaId vote_answer_to_;                       // the granted vote's answer waits for it to be durable
-  bool removed_ = false, removed_told_ = false, stop_told_ = false;
+  bool removed_ = false, removed_told_ = false, stop_told_ = false, has_room_ = true;
   std::optional<Stop> stop_;  // this replica must not go on
   HeldByOthers held_;
 
@@ -228,13 +231,14 @@ class Core::Impl {
   ReplicaId transferee_;
   MonoTime transfer_deadline_;
   MonoTime hand_over_after_;  // to a preferred one, or from a slow disk: not before this
+  MonoTime reluctant_until_;  // it left because its disk is slow, and would not lead before this
+  unsigned slow_disk_left_ = 0;
   // Committed, and not durable here since then; 0: nothing is.
   struct OwnLag {
     LogIndex index;
     MonoTime since;
   } own_lag_;
   bool timeout_now_sent_ = false;
-
   // Waiting to leave with the next take_output().
   std::vector<Message> messages_;
   std::vector<ReadState> reads_;

@@ -45,6 +45,11 @@ void Progress::lose(LogIndex had) {
   become_probe(LogIndex(1));
 }
 
+void Progress::refuse(MonoTime now, Duration pause) {
+  refused_until = now + pause * (1 << std::min(refusals, 5U));
+  ++refusals;
+}
+
 void Progress::become_probe(LogIndex next_index) {
   state = State::kProbe;
   probe_sent = false;

@@ -8,10 +8,20 @@
 
 #include <cstdint>
 #include <deque>
+#include <vector>
 
 #include "base/types.h"
+#include "raft/types.h"
 
 namespace meridian::raft {
+
+// Whom a leader looks for to take its place.
+struct Successor {
+  const Membership& of;  // a voter of it
+  LogIndex at_least;     // its match
+  std::uint32_t priority_below = UINT32_MAX;
+  std::vector<ReplicaId> passed_over;
+};
 
 class Progress {
  public:
@@ -30,8 +40,10 @@ class Progress {
   bool probe_sent = false;
   LogIndex commit_sent;  // the highest commit index that was put on the way
   std::uint64_t acked_round = 0;
-  MonoTime last_active;  // of its last answer in this term
-  std::uint32_t priority = UINT32_MAX;
+  MonoTime last_active;                 // of its last answer in this term
+  std::uint32_t priority = UINT32_MAX;  // as it says; UINT32_MAX: it would not lead, or has said nothing yet
+  MonoTime refused_until;               // it let a hand-over pass: not asked again before
+  unsigned refusals = 0;
 
   bool may_send(std::size_t max_inflight_bytes) const;
   void sent(LogIndex last, std::size_t bytes);
@@ -39,6 +51,8 @@ class Progress {
   bool acknowledge(LogIndex index);
   // It has forgotten what it had acknowledged: nothing counts, and nothing is sent to it.
   void lose(LogIndex had);
+  // It let a hand-over pass. The pause grows each time.
+  void refuse(MonoTime now, Duration pause);
   void become_probe(LogIndex next_index);
   void become_replicate();
   void become_snapshot();
@@ -49,6 +63,7 @@ class Progress {
   template <class Hasher>
   void hash_into(Hasher& h, MonoTime now) const {
     h.add(id.value(), learner, match.value(), next.value(), static_cast<std::uint64_t>(state), probe_sent);
+    h.add(refusals, refused_until <= now ? 0 : static_cast<std::uint64_t>((refused_until - now).count()));
     h.add(match_round, lost.value(), commit_sent.value(), acked_round,
           static_cast<std::uint64_t>((now - last_active).count()), priority);
     for (const Send& s : inflight_) h.add(s.last.value(), s.bytes);

@@ -29,17 +29,11 @@ raft::Options raft_options(const ReplicaOptions& o) {
   return out;
 }
 
-// The voter that a leader's place should go to: who is furthest, but for those passed over. ReplicaId(): nobody is
-// there.
-ReplicaId successor(const raft::Status& status, const std::vector<ReplicaId>& passed_over = {}) {
-  ReplicaId best;
-  LogIndex furthest;
-  for (const raft::FollowerStatus& f : status.followers) {
-    if (f.learner || !f.recently_active || !status.membership.is_voter(f.id)) continue;
-    if (std::ranges::find(passed_over, f.id) != passed_over.end()) continue;
-    if (best == ReplicaId() || f.match > furthest) best = f.id, furthest = f.match;
-  }
-  return best;
+// Somebody is there who could take over.
+bool others_vote(const raft::Status& status) {
+  return std::ranges::any_of(status.followers, [&](const raft::FollowerStatus& f) {
+    return f.recently_active && status.membership.is_voter(f.id);
+  });
 }
 
 }  // namespace
@@ -119,9 +113,9 @@ void Replica::refuse_with(std::optional<Error> trouble) {
 void Replica::step_aside(Callback done) {
   writes_.shut_down();
   reads_.shut_down();
-  if (!core_.is_leader() || successor(core_.status()) == ReplicaId()) return done();
-  // Over when this replica follows another, or after T at the latest: then nobody took over. A voter that was
-  // restarted just now may not campaign yet (L2), and says nothing, so another is asked soon.
+  if (!core_.is_leader() || !others_vote(core_.status())) return done();
+  // Over when this replica follows another, or after T at the latest: then nobody took over. What asks may be lost, so
+  // another is asked soon.
   struct Search {
     Callback done;
     std::vector<ReplicaId> asked;
@@ -138,13 +132,13 @@ void Replica::step_aside(Callback done) {
     const bool follows = !core_.is_leader() && core_.leader() != ReplicaId();
     if (follows || now >= search->give_up) return search->done();
     if (core_.is_leader() && now >= search->ask_next) {
-      const ReplicaId next = successor(core_.status(), search->asked);
+      const ReplicaId next = core_.successor(now, search->asked);
       if (next != ReplicaId()) {
         (void)core_.transfer_leadership(now, next);
         search->asked.push_back(next);
+        search->ask_next = now + options_.election_timeout / 4;
         wake();
       }
-      search->ask_next = now + options_.election_timeout / 4;
     }
     deps_.runtime.after(kHandOverPoll, lifetime_.guard([search] { search->poll(); }));
   };
@@ -179,17 +173,14 @@ void Replica::pass() {
   pass_scheduled_ = false;
   const MonoTime now = deps_.runtime.now();  // after the inbox was filled (L1)
   for (const std::uint64_t sequence : std::exchange(persisted_, {})) core_.persisted(now, sequence);
+  core_.set_room(!no_room());
   bool snapshot_offered = false;
   for (const raft::Message& message : std::exchange(inbox_, {})) {
-    if (message.type == raft::MessageType::kTimeoutNow && no_room()) {
-      PROBE("replica.full_does_not_take_over");
-      continue;
-    }
     snapshot_offered |= message.type == raft::MessageType::kSnapshot;
     core_.step(now, message);
   }
   if (now >= core_.next_deadline()) core_.tick(now);
-  hand_over_if_full(now);
+  hand_over_if_full();
   const bool led = writes_.leading();
   writes_.run(now);
   // The entry that made it possible was told of before it was so, and on an idle shard no other follows.
@@ -202,21 +193,17 @@ void Replica::pass() {
 
 bool Replica::no_room() const { return deps_.log.is_full() || trouble_; }
 
-// A leader whose disk is full takes no writes; another may. The voters are asked one after the other, and round again: those
-// without room do not answer, so that where nobody has any this one goes on saying so.
-void Replica::hand_over_if_full(MonoTime now) {
-  if (!core_.is_leader() || !no_room()) return asked_to_lead_.clear();
-  if (!core_.may_propose(now)) return;  // one is being asked
-  PROBE("replica.full_leader_hands_over");
-  const raft::Status status = core_.status();
-  ReplicaId to = successor(status, asked_to_lead_);
-  if (to == ReplicaId()) {
-    asked_to_lead_.clear();
-    to = successor(status);
-  }
-  if (to == ReplicaId()) return;
-  (void)core_.transfer_leadership(now, to);
-  asked_to_lead_.push_back(to);
+// A leader whose disk is full takes no writes; another may.
+void Replica::hand_over_if_full() {
+  if (!core_.is_leader() || !no_room()) return;
+  if (hand_over()) PROBE("replica.full_leader_hands_over");
+}
+
+bool Replica::hand_over() {
+  const MonoTime now = deps_.runtime.now();
+  if (!core_.may_propose(now)) return false;  // one is being asked
+  const ReplicaId to = core_.successor(now);
+  return to != ReplicaId() && transfer_leadership(to).has_value();
 }
 
 void Replica::set_timer(MonoTime now) {

@@ -74,6 +74,8 @@ class Replica {
   // Administration; on the leader. kNotLeader and the errors of raft::Core.
   Result<> propose_membership(std::vector<ReplicaId> voters, std::vector<ReplicaId> learners);
   Result<> transfer_leadership(ReplicaId to);
+  // To whom raft::Core::successor names; false: there is nobody, or one is being asked already.
+  bool hand_over();
   void change_cluster_state(api::ClusterState state, std::move_only_function<void(Result<>)> done);
 
   // No new requests; leadership goes to whoever is furthest. done: nothing is left to hand over.
@@ -118,7 +120,7 @@ class Replica {
   void refuse_with(std::optional<Error> trouble);
   void data_disk_full();
   bool no_room() const;
-  void hand_over_if_full(MonoTime now);
+  void hand_over_if_full();
 
   Deps deps_;
   const ReplicaOptions options_;
@@ -140,7 +142,6 @@ class Replica {
   bool installing_ = false;
   bool removed_ = false;
   std::optional<Error> trouble_;
-  std::vector<ReplicaId> asked_to_lead_;  // since this leader's disk is full
   std::function<void()> on_applied_, on_removed_;
   std::function<void(Error)> on_lost_memory_;
 

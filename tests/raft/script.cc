@@ -49,6 +49,10 @@ Script::Script() {
   };
 }
 
+void Script::probe(std::string_view point) {
+  if (watched_.contains(point)) print(fmt::format("[{}] {}", group_.true_time.us() / 1000, point));
+}
+
 Script::~Script() { g_fault_hooks = nullptr; }
 
 Script::Arguments Script::parse(const std::string& line) {
@@ -78,6 +82,7 @@ bool Script::setup(const Arguments& a) {
   if (verb == "node") return make_node(a), true;
   if (verb == "quiet" || verb == "verbose") return verbose_ = verb == "verbose", true;
   if (verb == "hide" || verb == "show") return show_applies_ = verb == "show", true;
+  if (verb == "watch") return watched_.insert(a.words.at(1)), true;
   if (verb == "bug") return bug_ = a.words.size() > 1 ? a.words[1] : "", true;
   if (verb == "run") return run_for(static_cast<std::int64_t>(a.number(1))), true;
   if (verb == "settle") return settle(), true;
@@ -184,6 +189,7 @@ bool Script::act(const Arguments& a) {
   if (verb == "compact") return group_.compact(node(), LogIndex(a.number(2))), true;
   if (verb == "crash") return group_.crash(node(), std::stoull(a.get("keep", "0"))), true;
   if (verb == "restart") return group_.restart(node()), true;
+  if (verb == "room") return node().core->set_room(a.words.at(2) == "yes"), true;
   if (verb == "backup") return group_.back_up(node()), true;
   if (verb == "rollback") return group_.roll_back(node()), true;
   return false;

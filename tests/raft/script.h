@@ -13,10 +13,11 @@
 //                     doubled, robbed of their entries, or just delivered; the first rule that fits decides
 //   release           what was kept is delivered now;  clear: no such rules any more
 //   cut ID[,ID] [from=ID,..] / heal      messages between these and all others (or `from`) are lost
+//   room ID no|yes    its disks have no room (any more), as its driver says
 //   backup ID / rollback ID              the disk is copied; the copy takes its place while the node is down
 //   unjudged          disks were meddled with: from now on the group may be wrong, and replicas may stop
 //   lead ID           campaign and run until it leads;  quiet | verbose: whether messages are shown
-//   hide | show applies
+//   hide | show applies;  watch PROBE: say when that is reached
 //   status [ID] | log ID | bug NAME | bug
 #pragma once
 
@@ -40,7 +41,7 @@ class Script : public FaultHooks {
 
   bool buggify(std::string_view) override { return false; }
   void failpoint(std::string_view) override {}
-  void probe(std::string_view) override {}
+  void probe(std::string_view point) override;
   bool deliberate_bug(std::string_view name) override { return name == bug_; }
 
  private:
@@ -85,6 +86,7 @@ class Script : public FaultHooks {
   std::vector<Envelope> held_;
   std::set<std::pair<std::uint64_t, std::uint64_t>> cuts_;
   std::set<std::pair<std::string, std::uint64_t>> stalled_;
+  std::set<std::string, std::less<>> watched_;
   std::string out_, bug_;
   bool verbose_ = false;
   bool show_applies_ = true;

@@ -483,6 +483,8 @@ void SimCluster::fill_disk(int i, bool full) {
 }
 
 SimFileSystem& SimCluster::files(int i) { return nodes_[static_cast<std::size_t>(i)]->fs; }
+void SimCluster::fill_data_disk(int i, bool full) { nodes_[static_cast<std::size_t>(i)]->store->set_disk_full(full); }
+
 
 void SimCluster::wipe_node(int i) {
   NodeMachine& m = *nodes_[static_cast<std::size_t>(i)];
