@@ -337,17 +337,21 @@ void Replica::install(const raft::SnapshotMeta& meta) {
   }
   FAILPOINT("snapshot.before_ingest");
   auto result = std::make_shared<Result<>>();
+  auto machine = std::make_shared<std::optional<StateMachine>>();
   deps_.runtime.run_blocking(
-      [result, &engine = deps_.engine, files = snapshots_in_.files(meta),
+      [result, machine, shard = options_.shard, &engine = deps_.engine, files = snapshots_in_.files(meta),
        ranges = shard_ranges(options_.shard, options_.keyspace), scratch = deps_.scratch_directory + "/ingest", &fs = deps_.fs] {
         *result = [&]() -> Result<> {
           RETURN_IF_ERROR(fs.remove_all(scratch));  // of an attempt that found the disk full
           RETURN_IF_ERROR(fs.create_directories(scratch));
           RETURN_IF_ERROR(engine.flush());
-          return engine.ingest(ranges, files, {}, scratch);
+          RETURN_IF_ERROR(engine.ingest(ranges, files, {}, scratch));
+          ASSIGN_OR_RETURN(StateMachine loaded, load_state_machine(engine, shard));  // reads the disk
+          machine->emplace(std::move(loaded));
+          return {};
         }();
       },
-      lifetime_.guard([this, result, meta] {
+      lifetime_.guard([this, result, machine, meta] {
         if (!*result && result->error().code() == ErrorCode::kDiskFull) {
           PROBE("replica.snapshot_waits_for_space");
           data_disk_full();
@@ -362,18 +366,16 @@ void Replica::install(const raft::SnapshotMeta& meta) {
         reset.reset = LogBase{meta.index, meta.term};
         std::vector<LogUpdate> updates;
         updates.push_back(std::move(reset));
-        deps_.log.append(std::move(updates), lifetime_.guard([this, meta] { installed(meta); }));
+        deps_.log.append(std::move(updates), lifetime_.guard([this, machine, meta] { installed(meta, std::move(**machine)); }));
       }));
 }
 
-void Replica::installed(const raft::SnapshotMeta& meta) {
+void Replica::installed(const raft::SnapshotMeta& meta, StateMachine machine) {
   PROBE("replica.snapshot_installed");
-  Result<StateMachine> machine = load_state_machine(deps_.engine, options_.shard);
-  if (!machine) return deps_.fatal(std::move(machine).error());
-  CHECK_F(machine->state().index == meta.index && machine->state().term == meta.term,
-          "a snapshot at {} of term {} installed as {} of term {}", meta.index, meta.term, machine->state().index,
-          machine->state().term);
-  machine_.replace(std::move(*machine));
+  CHECK_F(machine.state().index == meta.index && machine.state().term == meta.term,
+          "a snapshot at {} of term {} installed as {} of term {}", meta.index, meta.term, machine.state().index,
+          machine.state().term);
+  machine_.replace(std::move(machine));
   if (!DELIBERATE_BUG("cache_outlives_snapshot")) versions_.clear();
   installing_ = false;
   if (trouble_ && trouble_->code() == ErrorCode::kDiskFull) refuse_with(std::nullopt);

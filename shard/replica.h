@@ -115,7 +115,7 @@ class Replica {
   void write_batch(MayBlock may_block);
   void batch_written(Result<> result);
   void install(const raft::SnapshotMeta& meta);
-  void installed(const raft::SnapshotMeta& meta);
+  void installed(const raft::SnapshotMeta& meta, StateMachine machine);
   // Nothing can be applied, and why: writes are refused, and reads of what is not here yet. nullopt: served again.
   void refuse_with(std::optional<Error> trouble);
   void data_disk_full();
