@@ -8,9 +8,16 @@
 
 namespace meridian::raft {
 
+namespace {
+
+bool votes_alone(ReplicaId id, const Membership& m) { return m.voters == std::vector{id} && !m.joint(); }
+
+}  // namespace
+
 bool Output::empty() const {
   return messages.empty() && !persist && committed.empty() && reads.empty() && stored_needed.empty() &&
-         snapshots_needed.empty() && !install && !removed;
+         snapshots_needed.empty() && !install && !removed &&
+         lost_memory.empty() && !stop;
 }
 
 Core::Impl::Impl(Options options, InitialState initial, MonoTime now)
@@ -41,12 +48,23 @@ Core::Impl::Impl(Options options, InitialState initial, MonoTime now)
   for (LogIndex i = applied_.next(); i <= log_.last_index(); i = i.next()) note_appended(log_.at(i));
 
   sticky_until_ = quiet_until_ = now;
-  const bool only_voter = membership().voters == std::vector{options_.id} && !membership().joint();
   // L2: it may have helped a lease into being just before it stopped, and has forgotten.
-  if (!initial.fresh && !only_voter && !DELIBERATE_BUG("forget_promise_at_restart"))
+  if (!initial.fresh && !promised_nobody() && !DELIBERATE_BUG("forget_promise_at_restart"))
     quiet_until_ = now + std::max(options_.election_timeout, options_.restart_silence);
   reset_election_deadline();
-  if (only_voter) election_deadline_ = now;
+  if (votes_alone(options_.id, membership())) election_deadline_ = quiet_until_;
+}
+
+// At a start: it votes alone, has done so in every membership since what is known to be committed, and in its term it
+// voted for itself. That it votes alone in the one in force does not say it: {1,2} shrinks to {1} under 2, whose lease
+// stands on the echo of 1 until 2 hears that this is committed.
+bool Core::Impl::promised_nobody() const {
+  const bool in_force_only = DELIBERATE_BUG("only_voter_in_force_is_exempt");
+  if (vote_ != options_.id && !in_force_only) return false;
+  const LogIndex since = in_force_only ? memberships_.index() : memberships_.as_of(commit_).index;
+  return std::ranges::all_of(memberships_.records(), [&](const MembershipLog::Record& r) {
+    return r.index < since || votes_alone(options_.id, r.membership);
+  });
 }
 
 void Core::Impl::touch(MonoTime now) {
@@ -56,7 +74,7 @@ void Core::Impl::touch(MonoTime now) {
 
 void Core::Impl::tick() {
   if (is_leader()) {
-    if (transferee_ != ReplicaId() && now_ >= transfer_deadline_) stop_transfer();
+    if (transferee_ != ReplicaId() && now_ >= transfer_deadline_) give_up_transfer();
     if (now_ >= heartbeat_deadline_) {
       heartbeat_deadline_ = now_ + options_.heartbeat_interval;
       heartbeat_due_ = true;
@@ -66,7 +84,7 @@ void Core::Impl::tick() {
     }
     return;
   }
-  if (now_ < election_deadline_) return;
+  if (now_ < election_deadline_ || stop_) return;
   campaign(true);
 }
 
@@ -74,7 +92,7 @@ MonoTime Core::Impl::next_deadline() const {
   if (is_leader()) {
     return transferee_ != ReplicaId() ? std::min(heartbeat_deadline_, transfer_deadline_) : heartbeat_deadline_;
   }
-  if (removed_ || installing_) return MonoTime::max();
+  if (removed_ || installing_ || stop_) return MonoTime::max();
   if (may_lead() || may_ask_whether_removed()) return election_deadline_;
   return MonoTime::max();
 }
@@ -85,8 +103,7 @@ Message Core::Impl::make(MessageType type, ReplicaId to) const {
   m.from = options_.id;
   m.to = to;
   m.term = term_;
-  // While it may not campaign (L2) it is nobody's preferred successor: a TimeoutNow would be lost on it.
-  m.priority = now_ < quiet_until_ ? UINT32_MAX : options_.priority;
+  m.priority = would_lead() ? options_.priority : UINT32_MAX;
   return m;
 }
 
@@ -106,7 +123,8 @@ Status Core::Impl::status() const {
   for (const Progress& p : progress_) {
     const bool active = now_ < p.last_active + options_.election_timeout;
     const LogIndex holds = p.state == Progress::State::kReplicate ? p.match : p.next.previous();
-    s.followers.push_back({p.id, p.match, holds, p.learner, active, p.state == Progress::State::kSnapshot});
+    s.followers.push_back({p.id, p.match, holds, p.learner, active, p.state == Progress::State::kSnapshot,
+                           p.lost > LogIndex()});
   }
   return s;
 }
@@ -146,6 +164,11 @@ Result<> Core::transfer_leadership(MonoTime now, ReplicaId to) {
   impl_->touch(now);
   return impl_->transfer_leadership(to);
 }
+ReplicaId Core::successor(MonoTime now, std::vector<ReplicaId> passed_over) {
+  impl_->touch(now);
+  return impl_->successor({.of = impl_->membership(), .passed_over = std::move(passed_over)});
+}
+void Core::set_room(bool room) { impl_->has_room_ = room; }
 void Core::campaign(MonoTime now) {
   impl_->touch(now);
   impl_->campaign(false);

@@ -13,6 +13,7 @@
 
 #include <cstdint>
 #include <optional>
+#include <string>
 #include <vector>
 
 #include "base/result.h"
@@ -66,6 +67,16 @@ struct ReadState {
   std::optional<LogIndex> index;
 };
 
+// Why a replica must not go on, found by itself, in its own log (core_memory.cc).
+struct Stop {
+  enum class Why : std::uint8_t {
+    kLostMemory,    // it does not hold what it has acknowledged: its vote and its copies count for nothing any more
+    kContradicted,  // its leader has another entry where it has committed one; or there are two leaders of one term
+  };
+  Why why;
+  std::string what;
+};
+
 struct Output {
   std::vector<Message> messages;           // send now, any order, may be lost
   std::optional<Persist> persist;          // to the log, in order of sequence
@@ -77,6 +88,8 @@ struct Output {
   // Nothing else comes out until then.
   std::optional<SnapshotMeta> install;
   bool removed = false;                    // this replica is not a member any more; set once
+  std::vector<ReplicaId> lost_memory;      // leader: found out about these; each once in a term
+  std::optional<Stop> stop;                // set once; send `messages`, and nothing comes out any more
   bool empty() const;
 };
 
@@ -87,6 +100,7 @@ struct FollowerStatus {
   bool learner = false;
   bool recently_active = false;
   bool snapshotting = false;
+  bool lost_memory = false;  // it has not what it had acknowledged: it has stopped, or will
 };
 
 struct Status {
@@ -127,6 +141,11 @@ class Core {
 
   // Hands leadership to a voter; gives up after T. kNotLeader, kInvalidArgument (not a voter).
   Result<> transfer_leadership(MonoTime now, ReplicaId to);
+  // Whom to hand leadership to, whatever for (L9): a voter that is there, caught up if there is one, and would take it.
+  // ReplicaId(): nobody, or this is not the leader.
+  ReplicaId successor(MonoTime now, std::vector<ReplicaId> passed_over = {});
+  // Is there room on this node's disks? If not, nobody hands leadership over to it.
+  void set_room(bool room);
   // Campaigns at once, through pre-vote, unless L1 or L2 forbid it.
   void campaign(MonoTime now);
 

@@ -91,6 +91,7 @@ void Core::Impl::become_follower(Term term, ReplicaId leader) {
     progress_.clear();
     rounds_.clear();
     snapshots_needed_.clear();
+    lost_memory_.clear();
     uncommitted_bytes_ = 0;
     heartbeat_due_ = round_due_ = timeout_now_sent_ = false;
     transferee_ = ReplicaId();
@@ -118,6 +119,7 @@ void Core::Impl::become_leader() {
   leader_ = options_.id;
   votes_.clear();
   term_start_ = log_.last_index().next();
+  held_.keep(membership());
   for (const ReplicaId id : members(membership())) {
     if (id == options_.id) continue;
     progress_.emplace_back(id, membership().is_learner(id), term_start_, now_);

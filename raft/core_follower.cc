@@ -1,6 +1,8 @@
 // What a follower does with a leader's appends and heartbeats, and how it answers.
 #include <algorithm>
 
+#include <fmt/format.h>
+
 #include "raft/impl.h"
 
 namespace meridian::raft {
@@ -22,15 +24,25 @@ bool plausible(const Message& m) {
 
 }  // namespace
 
-void Core::Impl::hear_leader(const Message& m) {
-  CHECK_F(!is_leader(), "two leaders in term {}: {} and {}", term_, options_.id, m.from);
+// Answers false if it is not to be heard.
+bool Core::Impl::hear_leader(const Message& m) {
+  if (is_leader()) {
+    PROBE("raft.two_leaders");
+    stop(Stop::Why::kContradicted, fmt::format("replicas {} and {} both lead term {}: a voter has forgotten its vote",
+                                               options_.id, m.from, term_));
+    return false;
+  }
   if (role_ != Role::kFollower || leader_ != m.from) {
-    CHECK_F(leader_ == ReplicaId() || leader_ == m.from, "two leaders in term {}: {} and {}", term_, leader_, m.from);
+    if (leader_ != ReplicaId()) {  // it follows the one it heard first; the two will hear of each other
+      PROBE("raft.second_leader_not_heard");
+      return false;
+    }
     become_follower(term_, m.from);
   }
   sticky_until_ = now_ + options_.election_timeout;  // L1: no votes for T
   reset_election_deadline();
   echo_round_ = std::max(echo_round_, m.round);
+  return true;
 }
 
 void Core::Impl::handle_append(const Message& m) {
@@ -38,12 +50,12 @@ void Core::Impl::handle_append(const Message& m) {
     PROBE("raft.implausible_append");
     return;
   }
-  hear_leader(m);
+  if (!hear_leader(m) || contradicts_commit(m)) return;
   if (m.log_index >= commit_) {
     if (!log_.holds(m.log_index, m.log_term)) return reject_append(m);
     append_from_leader(m, m.log_index);
   } else {
-    // Committed here, so it is the leader's too (leader completeness); what follows may be news.
+    // Committed here, and so the leader's too (leader completeness); what follows may be news.
     append_from_leader(m, commit_);
   }
   verified_ = std::max({verified_, commit_, std::min(m.log_index + m.entries.size(), log_.last_index())});
@@ -82,8 +94,10 @@ void Core::Impl::reject_append(const Message& m) {
 }
 
 void Core::Impl::handle_heartbeat(const Message& m) {
-  hear_leader(m);
-  // Never above what this replica has acknowledged, so the log up to there is the leader's.
+  if (!hear_leader(m)) return;
+  // log_index is what this replica has acknowledged in this term, commit never above it: the log up to there is the
+  // leader's.
+  if (!remembers(m.log_index, m.log_term, m.from) || !remembers(m.commit, Term(), m.from)) return;
   commit_to(std::min(m.commit, log_.last_index()));
   if (m.round != 0) answer_heartbeat_ = true;
 }
@@ -101,7 +115,10 @@ void Core::Impl::answer_leader() {
   if (!answer_append_ && !answer_heartbeat_) return;
   Message answer = make(answer_append_ ? MessageType::kAppendResponse : MessageType::kHeartbeatResponse, leader_);
   answer.round = echo_round_;
-  if (answer_append_) acked_ = answer.log_index = std::min(acknowledgeable(), verified_);
+  if (answer_append_) {
+    acked_ = answer.log_index = std::min(acknowledgeable(), verified_);
+    answer.log_term = log_.term_at(acked_).value_or(Term());
+  }
   answer_append_ = answer_heartbeat_ = false;
   messages_.push_back(std::move(answer));
 }

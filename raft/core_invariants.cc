@@ -84,6 +84,9 @@ std::uint64_t Core::Impl::hash(MonoTime now) const {
   for (const Message& m : messages_) {
     h.add(static_cast<std::uint64_t>(m.type), m.to.value(), m.term.value(), m.log_index.value(), m.reject);
   }
+  held_.hash_into(h);
+  h.add(stop_.has_value(), stop_told_, has_room_, remaining(reluctant_until_), slow_disk_left_);
+  h.add_ids(lost_memory_);
   for (const ReadState& r : reads_) h.add(r.context, r.index.value_or(LogIndex()).value());
   h.add_ids(snapshots_needed_);
   h.add(installing_ ? installing_->index.value() : 0, install_told_);

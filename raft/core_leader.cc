@@ -141,6 +141,8 @@ void Core::Impl::stored_read(ReplicaId to, std::vector<Entry> entries) {
 void Core::Impl::send_heartbeat(Progress& p, bool wants_answer) {
   Message m = make(MessageType::kHeartbeat, p.id);
   m.commit = std::min(commit_, p.match);  // beyond its match its log may still differ
+  m.log_index = std::max(p.match, p.lost);
+  m.log_term = log_.term_at(m.log_index).value_or(Term());
   m.round = wants_answer ? current_round() : 0;
   p.commit_sent = std::max(p.commit_sent, m.commit);
   messages_.push_back(std::move(m));
@@ -152,7 +154,8 @@ Progress* Core::Impl::hear_follower(const Message& m) {
   if (p == nullptr) return nullptr;
   p->last_active = now_;
   p->priority = m.priority;
-  if (m.round > p->acked_round && m.round <= rounds_.last_round()) {
+  if (p->id == transferee_ && p->priority == UINT32_MAX) give_up_transfer();  // it says that it would not
+  if (m.round > p->acked_round && m.round <= rounds_.last_round() && p->lost == LogIndex()) {
     p->acked_round = m.round;
     confirm_rounds();
   }
@@ -163,15 +166,20 @@ void Core::Impl::handle_append_response(const Message& m) {
   Progress* p = hear_follower(m);
   if (p == nullptr) return;
   if (m.reject) return handle_reject(*p, m);
-  if (m.log_index > log_.last_index()) return;  // impossible in one term; not believed
+  if (m.log_index < p->lost || !believes(m)) return;
+  p->lost = LogIndex();  // it holds it after all
   const bool news = p->acknowledge(m.log_index);
+  if (news) p->match_round = rounds_.last_round();  // what it refuses in a later round, it refuses after this
   const bool caught_up = p->state == Progress::State::kSnapshot && p->match >= log_.base_index();
   if (p->state == Progress::State::kProbe || caught_up) p->become_replicate();
   if (news) maybe_commit();
+  p = is_leader() ? progress_of(m.from) : nullptr;  // committing may have changed the members
+  if (p != nullptr) remember(*p);
 }
 
 // m.log_index: the `prev` that was refused; hint: where its log may match (the paper's end of §5.3, by term).
 void Core::Impl::handle_reject(Progress& p, const Message& m) {
+  if (p.lost != LogIndex() || shows_lost_memory(p, m)) return;
   const bool probing = p.state == Progress::State::kProbe;
   if (p.state == Progress::State::kSnapshot || m.log_index <= p.match) return;
   if (probing && m.log_index != p.next.previous()) return;  // of an older probe
@@ -180,7 +188,9 @@ void Core::Impl::handle_reject(Progress& p, const Message& m) {
   p.become_probe(std::min(m.log_index, last.next()));
 }
 
-void Core::Impl::handle_heartbeat_response(const Message& m) { hear_follower(m); }
+void Core::Impl::handle_heartbeat_response(const Message& m) {
+  if (const Progress* p = hear_follower(m); p != nullptr) remember(*p);
+}
 
 // A deliberate bug: as many copies as a majority of the voters are enough, whoever has them.
 LogIndex Core::Impl::with_learners_counted(LogIndex by_voters) const {

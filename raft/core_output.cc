@@ -11,6 +11,12 @@ namespace meridian::raft {
 
 Output Core::Impl::take_output() {
   Output out;
+  if (stop_) {
+    out.messages = std::exchange(messages_, {});
+    out.reads = std::exchange(reads_, {});
+    if (!std::exchange(stop_told_, true)) out.stop = stop_;
+    return out;
+  }
   if (installing_) {
     if (!std::exchange(install_told_, true)) out.install = installing_;
     return out;
@@ -27,6 +33,7 @@ Output Core::Impl::take_output() {
   out.reads = std::exchange(reads_, {});
   out.stored_needed = std::exchange(stored_needed_, {});
   out.snapshots_needed = std::exchange(snapshots_needed_, {});
+  out.lost_memory = std::exchange(lost_memory_, {});
   if (removed_ && handed_ == commit_) out.removed = !std::exchange(removed_told_, true);
   return out;
 }

@@ -8,7 +8,7 @@ namespace meridian::raft {
 void Core::Impl::handle_snapshot(const Message& m) {
   const SnapshotMeta& meta = m.snapshot;
   if (!well_formed(meta.membership) || meta.term > m.term) return;
-  hear_leader(m);
+  if (!hear_leader(m) || contradicts_commit(m)) return;
   if (meta.index <= commit_ || log_.holds(meta.index, meta.term)) {
     // Nothing in it is news, or the log has caught up by itself: it is enough to know that it is committed.
     PROBE("raft.snapshot_not_needed");
@@ -28,7 +28,7 @@ void Core::Impl::handle_snapshot(const Message& m) {
 void Core::Impl::step_while_installing(const Message& m) {
   if (m.term < term_) return;
   if (m.term > term_) become_follower(m.term, ReplicaId());
-  hear_leader(m);
+  if (!hear_leader(m)) return;
   answer_heartbeat_ = true;
 }
 

@@ -21,7 +21,7 @@ bool is_from_leader(MessageType type) {
 }  // namespace
 
 void Core::Impl::step(const Message& m) {
-  if (m.to != options_.id || m.from == options_.id || m.from == ReplicaId() || removed_) return;
+  if (m.to != options_.id || m.from == options_.id || m.from == ReplicaId() || removed_ || stop_) return;
   if (m.type == MessageType::kRemoved) return handle_removed(m);
   const bool vote = m.type == MessageType::kVote, prevote = m.type == MessageType::kPreVote;
   if ((vote || prevote) && was_removed(m)) {
@@ -35,6 +35,8 @@ void Core::Impl::step(const Message& m) {
     if (is_from_leader(m.type)) step_while_installing(m);
     return;
   }
+  if (m.type == MessageType::kLostMemory) return handle_lost_memory(m);
+  if (vote || prevote) remind_candidate(m);
   // Refused without even taking over the term: a candidate that no quorum can follow must not make a leader
   // that is followed step down (thesis §4.2.3). TimeoutNow's votes come with the leader's consent.
   if ((prevote || (vote && !m.transfer)) ? refuses_votes() : (vote && now_ < quiet_until_)) {
@@ -71,7 +73,8 @@ void Core::Impl::dispatch(const Message& m) {
     case MessageType::kSnapshot: return handle_snapshot(m);
     case MessageType::kReadIndex:
     case MessageType::kReadIndexResponse:
-    case MessageType::kRemoved: return;
+    case MessageType::kRemoved:
+    case MessageType::kLostMemory: return;
   }
 }
 

@@ -4,6 +4,7 @@
 //   its votes bypass stickiness. From TimeoutNow on this leader has no lease for the rest of its term (L3):
 //   the message may be late, and nothing takes it back.
 #include <algorithm>
+#include <tuple>
 
 #include <fmt/format.h>
 
@@ -34,59 +35,78 @@ void Core::Impl::maybe_send_timeout_now() {
 }
 
 void Core::Impl::stop_transfer() {
-  PROBE("raft.transfer_given_up");
   transferee_ = ReplicaId();
   timeout_now_sent_ = false;
 }
 
-// A leader that is not the most preferred looks for one that is, alive and caught up.
-void Core::Impl::maybe_hand_over() {
-  if (transferee_ != ReplicaId() || now_ < hand_over_after_ || commit_ < term_start_ || membership().joint()) return;
+void Core::Impl::give_up_transfer() {
+  PROBE("raft.transfer_given_up");
+  if (Progress* p = progress_of(transferee_); p != nullptr) p->refuse(now_, options_.election_timeout * 8);
+  stop_transfer();
+}
+
+// Who takes over, whatever for: a voter that was heard a moment ago, says that it would (it keeps no silence and has
+// room), and has not let a hand-over pass lately (L9). First those that have all that is committed, of these the most
+// preferred, then who is furthest. ReplicaId(): nobody.
+ReplicaId Core::Impl::successor(const Successor& wanted) const {
   const Progress* best = nullptr;
+  const auto rank = [&](const Progress& p) {
+    const bool caught_up = p.match >= commit_;
+    return std::tuple(caught_up, caught_up ? UINT32_MAX - p.priority : 0, p.match);
+  };
   for (const Progress& p : progress_) {
-    if (p.learner || p.priority >= options_.priority || p.state != Progress::State::kReplicate) continue;
-    if (p.match < commit_ || now_ - p.last_active > options_.heartbeat_interval * 2) continue;
-    if (best == nullptr || p.priority < best->priority) best = &p;
+    if (!std::ranges::binary_search(wanted.of.voters, p.id) || p.priority >= wanted.priority_below) continue;
+    if (p.match < wanted.at_least || p.lost != LogIndex() || now_ < p.refused_until) continue;
+    if (now_ - p.last_active > options_.heartbeat_interval * 2) continue;
+    if (std::ranges::find(wanted.passed_over, p.id) != wanted.passed_over.end()) continue;
+    if (best == nullptr || rank(p) > rank(*best)) best = &p;
   }
-  if (best == nullptr) return;
+  return best == nullptr ? ReplicaId() : best->id;
+}
+
+// Requires: neither a transfer nor a change of the members is under way.
+void Core::Impl::hand_over_to(ReplicaId to) {
+  // A failed one costs this term's lease (L3), and proposals wait meanwhile.
+  hand_over_after_ = now_ + options_.election_timeout * 2;
+  CHECK(transfer_leadership(to).has_value());
+}
+
+bool Core::Impl::may_prefer_another() const {
+  return transferee_ == ReplicaId() && now_ >= hand_over_after_ && commit_ >= term_start_ && !membership().joint();
+}
+
+// A leader that is not the most preferred looks for one that is.
+void Core::Impl::maybe_hand_over() {
+  if (!may_prefer_another()) return;
+  const ReplicaId to = successor({.of = membership(), .at_least = commit_, .priority_below = options_.priority});
+  if (to == ReplicaId()) return;
   PROBE("raft.priority_hand_over");
-  // A failed one costs this term's lease (L3): not again soon.
-  hand_over_after_ = now_ + options_.election_timeout * 8;
-  CHECK(transfer_leadership(best->id).has_value());
+  hand_over_to(to);
 }
 
 // What a quorum has kept is committed, but a leader applies, and so answers, only what is durable here too: where its
-// own disk takes longer than T for that, everybody waits for this disk. One who has what this one has not may lead instead.
+// own disk takes longer than T for that, everybody waits for this disk. One who has what this one has not may lead
+// instead.
 void Core::Impl::maybe_leave_slow_disk() {
   if (own_lag_.index <= own_match()) {
     own_lag_ = own_match() < commit_ ? OwnLag{commit_, now_} : OwnLag{};
     return;
   }
-  if (now_ - own_lag_.since < options_.election_timeout || transferee_ != ReplicaId() || now_ < hand_over_after_ ||
-      commit_ < term_start_ || membership().joint()) {
-    return;
-  }
-  const Progress* best = nullptr;
-  for (const Progress& p : progress_) {
-    if (p.learner || p.match < own_lag_.index || now_ - p.last_active > options_.heartbeat_interval * 2) continue;
-    if (best == nullptr || p.match > best->match) best = &p;
-  }
-  if (best == nullptr) return;
+  if (now_ - own_lag_.since < options_.election_timeout || !may_prefer_another()) return;
+  const ReplicaId to = successor({.of = membership(), .at_least = own_lag_.index});
+  if (to == ReplicaId()) return;
   PROBE("raft.slow_disk_hand_over");
-  hand_over_after_ = now_ + options_.election_timeout * 8;
-  CHECK(transfer_leadership(best->id).has_value());
+  hand_over_to(to);
+  // However much it is preferred: it is to stay away for longer each time.
+  reluctant_until_ = now_ + options_.election_timeout * 8 * (1 << std::min(slow_disk_left_++, 5U));
 }
 
-// The committed membership has no vote for this leader any more. It tells what is committed, asks the best
-// voter to take over, and stops leading.
+// The committed membership has no vote for this leader any more. It tells what is committed, asks one of its voters to
+// take over, and stops leading.
 void Core::Impl::step_down_for(const Membership& after) {
-  const Progress* best = nullptr;
-  for (Progress& p : progress_) {
-    send_heartbeat(p, false);
-    if (!after.is_voter(p.id) || p.match != log_.last_index()) continue;
-    if (best == nullptr || p.priority < best->priority) best = &p;
-  }
-  if (best != nullptr) messages_.push_back(make(MessageType::kTimeoutNow, best->id));
+  for (Progress& p : progress_) send_heartbeat(p, false);
+  const ReplicaId to = successor({.of = after, .at_least = log_.last_index()});
+  if (to != ReplicaId()) messages_.push_back(make(MessageType::kTimeoutNow, to));
   become_follower(term_, ReplicaId());
 }
 
@@ -96,6 +116,10 @@ void Core::Impl::handle_timeout_now(const Message& m) {
   // L2 holds even here: this replica's own vote may be what a lease it has forgotten stands on.
   if (now_ < quiet_until_) {
     PROBE("raft.timeout_now_while_quiet");
+    return;
+  }
+  if (!has_room_) {
+    PROBE("raft.timeout_now_without_room");
     return;
   }
   start_election(true);

@@ -1,17 +1,15 @@
 // The state of one replica of the consensus core and the operations that core_*.cc share. Included by
 // those files only. Plain members: copying an Impl copies the replica.
 //
-//   core.cc             construction, time, what may be asked
+//   core.cc             construction, time, what may be asked; core_invariants.cc  check_invariants(), hash()
 //   core_step.cc        who is heard at all: terms, stickiness, removed replicas
 //   core_election.cc    pre-vote, vote, becoming follower, candidate, leader
-//   core_leader.cc      proposing, replicating, counting
-//   core_follower.cc    appends and heartbeats received
+//   core_leader.cc      proposing, replicating, counting; core_follower.cc  appends and heartbeats received
 //   core_read.cc        leases, rounds, read-index, check-quorum
-//   core_transfer.cc    handing leadership over
-//   core_membership.cc  changing who decides
+//   core_membership.cc  changing who decides; core_transfer.cc  handing leadership over
 //   core_snapshot.cc    snapshots sent and received, compaction
+//   core_memory.cc      who has forgotten what it acknowledged, or committed what its leader contradicts
 //   core_output.cc      what leaves: take_output(), persisted(), applied()
-//   core_invariants.cc  check_invariants(), hash()
 #pragma once
 
 #include <deque>
@@ -23,6 +21,7 @@
 #include "base/fault.h"
 #include "raft/core.h"
 #include "raft/hasher.h"
+#include "raft/held_by_others.h"
 #include "raft/lease_tracker.h"
 #include "raft/log_tail.h"
 #include "raft/membership.h"
@@ -50,6 +49,8 @@ class Core::Impl {
     return is_voter() ||
            (commit_ < memberships_.index() && memberships_.as_of(commit_).membership.is_voter(options_.id));
   }
+  bool promised_nobody() const;
+  bool would_lead() const { return now_ >= quiet_until_ && has_room_ && now_ >= reluctant_until_; }  // L2, L9
   Message make(MessageType type, ReplicaId to) const;
 
   // core_step.cc
@@ -101,7 +102,7 @@ class Core::Impl {
   LogIndex own_match() const;
 
   // core_follower.cc
-  void hear_leader(const Message& m);
+  bool hear_leader(const Message& m);
   void handle_append(const Message& m);
   void append_from_leader(const Message& m, LogIndex after);
   void reject_append(const Message& m);
@@ -123,6 +124,10 @@ class Core::Impl {
   Result<> transfer_leadership(ReplicaId to);
   void maybe_send_timeout_now();
   void stop_transfer();
+  void give_up_transfer();
+  ReplicaId successor(const Successor& wanted) const;
+  void hand_over_to(ReplicaId to);
+  bool may_prefer_another() const;
   void maybe_hand_over();
   void maybe_leave_slow_disk();
   void step_down_for(const Membership& after);
@@ -144,6 +149,18 @@ class Core::Impl {
   void compact(LogIndex index);
   SnapshotMeta snapshot_meta() const;
   void step_while_installing(const Message& m);
+
+  // core_memory.cc
+  void stop(Stop::Why why, std::string what);
+  bool remembers(LogIndex index, Term term, ReplicaId told);
+  void handle_lost_memory(const Message& m);
+  void remind(ReplicaId to, LogIndex index, Term term);
+  void note_lost_memory(Progress& p, LogIndex had);
+  void remember(const Progress& p);
+  bool shows_lost_memory(Progress& p, const Message& m);
+  void remind_candidate(const Message& m);
+  bool contradicts_commit(const Message& m);
+  bool believes(const Message& m);
 
   // core_output.cc
   Output take_output();
@@ -189,7 +206,9 @@ class Core::Impl {
   bool transfer_election_ = false;                 // this candidacy comes from TimeoutNow
   bool requests_due_ = false;                      // the vote requests wait for the own vote to be durable
   ReplicaId vote_answer_to_;                       // the granted vote's answer waits for it to be durable
-  bool removed_ = false, removed_told_ = false;
+  bool removed_ = false, removed_told_ = false, stop_told_ = false, has_room_ = true;
+  std::optional<Stop> stop_;  // this replica must not go on
+  HeldByOthers held_;
 
   // Follower: answers to the leader are derived from these when they leave, so none can be stale.
   LogIndex verified_;  // up to here the log is known to be the current leader's
@@ -215,18 +234,19 @@ class Core::Impl {
   ReplicaId transferee_;
   MonoTime transfer_deadline_;
   MonoTime hand_over_after_;  // to a preferred one, or from a slow disk: not before this
+  MonoTime reluctant_until_;  // it left because its disk is slow, and would not lead before this
+  unsigned slow_disk_left_ = 0;
   // Committed, and not durable here since then; 0: nothing is.
   struct OwnLag {
     LogIndex index;
     MonoTime since;
   } own_lag_;
   bool timeout_now_sent_ = false;
-
   // Waiting to leave with the next take_output().
   std::vector<Message> messages_;
   std::vector<ReadState> reads_;
   std::vector<StoredRead> stored_needed_;
-  std::vector<ReplicaId> snapshots_needed_;
+  std::vector<ReplicaId> snapshots_needed_, lost_memory_;
   std::optional<SnapshotMeta> installing_;
   bool install_told_ = false;
 };

@@ -7,6 +7,7 @@
 namespace meridian::raft {
 
 bool Progress::may_send(std::size_t max_inflight_bytes) const {
+  if (lost != LogIndex()) return false;
   switch (state) {
     case State::kProbe: return !probe_sent;
     case State::kReplicate: return inflight_bytes_ < max_inflight_bytes;
@@ -46,6 +47,18 @@ std::size_t Progress::take_stored(std::size_t max_bytes, std::vector<Entry>& out
     stored.pop_front();
   }
   return bytes;
+}
+
+void Progress::lose(LogIndex had) {
+  lost = had;
+  match = LogIndex();
+  acked_round = 0;
+  become_probe(LogIndex(1));
+}
+
+void Progress::refuse(MonoTime now, Duration pause) {
+  refused_until = now + pause * (1 << std::min(refusals, 5U));
+  ++refusals;
 }
 
 void Progress::become_probe(LogIndex next_index) {

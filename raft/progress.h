@@ -15,6 +15,14 @@
 
 namespace meridian::raft {
 
+// Whom a leader looks for to take its place.
+struct Successor {
+  const Membership& of;  // a voter of it
+  LogIndex at_least;     // its match
+  std::uint32_t priority_below = UINT32_MAX;
+  std::vector<ReplicaId> passed_over;
+};
+
 class Progress {
  public:
   enum class State : std::uint8_t { kProbe, kReplicate, kSnapshot };
@@ -24,14 +32,18 @@ class Progress {
 
   ReplicaId id;
   bool learner = false;
-  LogIndex match;  // acknowledged: durable there
-  LogIndex next;   // to be sent
+  LogIndex match;                 // acknowledged: durable there
+  LogIndex next;                  // to be sent
+  std::uint64_t match_round = 0;  // the last that had been sent when match was acknowledged
+  LogIndex lost;  // it had acknowledged this, and does not hold it any more; 0: nothing is known of that
   State state = State::kProbe;
   bool probe_sent = false;
   LogIndex commit_sent;  // the highest commit index that was put on the way
   std::uint64_t acked_round = 0;
-  MonoTime last_active;  // of its last answer in this term
-  std::uint32_t priority = UINT32_MAX;
+  MonoTime last_active;                 // of its last answer in this term
+  std::uint32_t priority = UINT32_MAX;  // as it says; UINT32_MAX: it would not lead, or has said nothing yet
+  MonoTime refused_until;               // it let a hand-over pass: not asked again before
+  unsigned refusals = 0;
 
   bool may_send(std::size_t max_inflight_bytes) const;
   void sent(LogIndex last, std::size_t bytes);
@@ -44,6 +56,10 @@ class Progress {
   bool has_stored() const { return !stored.empty() && stored.front().index == next; }
   // Moves entries into out until max_bytes are reached, at least one; answers their bytes. Requires: has_stored().
   std::size_t take_stored(std::size_t max_bytes, std::vector<Entry>& out);
+  // It has forgotten what it had acknowledged: nothing counts, and nothing is sent to it.
+  void lose(LogIndex had);
+  // It let a hand-over pass. The pause grows each time.
+  void refuse(MonoTime now, Duration pause);
   void become_probe(LogIndex next_index);
   void become_replicate();
   void become_snapshot();
@@ -54,7 +70,9 @@ class Progress {
   template <class Hasher>
   void hash_into(Hasher& h, MonoTime now) const {
     h.add(id.value(), learner, match.value(), next.value(), static_cast<std::uint64_t>(state), probe_sent);
-    h.add(commit_sent.value(), acked_round, static_cast<std::uint64_t>((now - last_active).count()), priority);
+    h.add(refusals, refused_until <= now ? 0 : static_cast<std::uint64_t>((refused_until - now).count()));
+    h.add(match_round, lost.value(), commit_sent.value(), acked_round,
+          static_cast<std::uint64_t>((now - last_active).count()), priority);
     h.add(reading, stored.size());
     for (const Send& s : inflight_) h.add(s.last.value(), s.bytes);
   }

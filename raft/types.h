@@ -83,6 +83,8 @@ enum class MessageType : std::uint8_t {  // travels between versions; append onl
   kReadIndex = 11,         // follower -> leader (reserved)
   kReadIndexResponse = 12,
   kRemoved = 13,           // "you are not a member any more"; log_index: of the membership entry that says so
+  // "You have told me that you hold the entry log_index of log_term"; with reject: "I did, and do not any more".
+  kLostMemory = 14,
 };
 
 struct Message {
@@ -90,6 +92,7 @@ struct Message {
   ReplicaId from;
   ReplicaId to;
   Term term;
+  // Also, in a heartbeat, the last entry that the follower has acknowledged, and in an acknowledgement its term (0: not said).
   LogIndex log_index;
   Term log_term;
   LogIndex commit;

@@ -73,6 +73,17 @@ Result<> check_raft(const RaftConfig& raft) {
   return {};
 }
 
+// What a leader may have answered with lies at most T ahead of its clock; clocks that may differ by more than that would
+// put it beyond what another may take over.
+Result<> check_clocks(const RaftConfig& raft, const LimitsConfig& limits) {
+  if (limits.clock_offset > raft.election_timeout) {
+    return fail(ErrorCode::kInvalidArgument,
+                fmt::format("limits.clock_offset = {} must be at most raft.election_timeout = {}",
+                            format_duration(limits.clock_offset), format_duration(raft.election_timeout)));
+  }
+  return {};
+}
+
 }  // namespace
 
 api::Limits LimitsConfig::to_api() const {
@@ -101,7 +112,8 @@ void NodeConfig::declare(Settings& s) {
 Result<> NodeConfig::check() const {
   if (dir.empty()) return fail(ErrorCode::kInvalidArgument, "dir is not set: --dir DIR, or dir = \"…\" in the file");
   RETURN_IF_ERROR(divide_memory(storage, limits));
-  return check_raft(raft);
+  RETURN_IF_ERROR(check_raft(raft));
+  return check_clocks(raft, limits);
 }
 
 void ProxyConfig::declare(Settings& s) {
@@ -158,7 +170,8 @@ Result<> LocalConfig::check() const {
     return fail(ErrorCode::kInvalidArgument, fmt::format("{} nodes; the limit is 9", node_count()));
   }
   RETURN_IF_ERROR(divide_memory(storage, limits));
-  return check_raft(raft);
+  RETURN_IF_ERROR(check_raft(raft));
+  return check_clocks(raft, limits);
 }
 
 NodeConfig LocalConfig::node(std::size_t i) const {

@@ -108,6 +108,7 @@ NodeOptions node_options(const NodeConfig& config, const NodeMemory& memory, std
   options.replica.seed = seed;
   options.replica.version_cache_bytes = memory.version_cache;
   options.log.segment_bytes = config.storage.log_segment;
+  options.frame_bytes = config.limits.frame;
   return options;
 }
 

@@ -53,6 +53,7 @@ LogIndex LogTrimmer::needed_by_followers(LogIndex target, const raft::Status& st
     target = std::min(target, deps_.log.index_before_last(options.shard, options.keep_log_bytes));
   }
   for (const raft::FollowerStatus& f : status.followers) {
+    if (f.lost_memory) continue;
     const std::optional<LogIndex> holds = f.snapshotting ? deps_.snapshots.on_its_way(f.id) : f.holds;
     if (!holds || *holds >= target) continue;
     if (deps_.log.bytes_after(options.shard, *holds) > options.max_log_bytes) {

@@ -6,6 +6,7 @@
 
 #include "base/check.h"
 #include "base/fault.h"
+#include "base/log.h"
 #include "raft/membership.h"
 
 namespace meridian {
@@ -28,17 +29,11 @@ raft::Options raft_options(const ReplicaOptions& o) {
   return out;
 }
 
-// The voter that a leader's place should go to: who is furthest, but for those passed over. ReplicaId(): nobody is
-// there.
-ReplicaId successor(const raft::Status& status, const std::vector<ReplicaId>& passed_over = {}) {
-  ReplicaId best;
-  LogIndex furthest;
-  for (const raft::FollowerStatus& f : status.followers) {
-    if (f.learner || !f.recently_active || !status.membership.is_voter(f.id)) continue;
-    if (std::ranges::find(passed_over, f.id) != passed_over.end()) continue;
-    if (best == ReplicaId() || f.match > furthest) best = f.id, furthest = f.match;
-  }
-  return best;
+// Somebody is there who could take over.
+bool others_vote(const raft::Status& status) {
+  return std::ranges::any_of(status.followers, [&](const raft::FollowerStatus& f) {
+    return f.recently_active && status.membership.is_voter(f.id);
+  });
 }
 
 }  // namespace
@@ -119,9 +114,9 @@ void Replica::refuse_with(std::optional<Error> trouble) {
 void Replica::step_aside(Callback done) {
   writes_.shut_down();
   reads_.shut_down();
-  if (!core_.is_leader() || successor(core_.status()) == ReplicaId()) return done();
-  // Over when this replica follows another, or after T at the latest: then nobody took over. A voter that was
-  // restarted just now may not campaign yet (L2), and says nothing, so another is asked soon.
+  if (!core_.is_leader() || !others_vote(core_.status())) return done();
+  // Over when this replica follows another, or after T at the latest: then nobody took over. What asks may be lost, so
+  // another is asked soon.
   struct Search {
     Callback done;
     std::vector<ReplicaId> asked;
@@ -138,13 +133,13 @@ void Replica::step_aside(Callback done) {
     const bool follows = !core_.is_leader() && core_.leader() != ReplicaId();
     if (follows || now >= search->give_up) return search->done();
     if (core_.is_leader() && now >= search->ask_next) {
-      const ReplicaId next = successor(core_.status(), search->asked);
+      const ReplicaId next = core_.successor(now, search->asked);
       if (next != ReplicaId()) {
         (void)core_.transfer_leadership(now, next);
         search->asked.push_back(next);
+        search->ask_next = now + options_.election_timeout / 4;
         wake();
       }
-      search->ask_next = now + options_.election_timeout / 4;
     }
     deps_.runtime.after(kHandOverPoll, lifetime_.guard([search] { search->poll(); }));
   };
@@ -179,17 +174,14 @@ void Replica::pass() {
   pass_scheduled_ = false;
   const MonoTime now = deps_.runtime.now();  // after the inbox was filled (L1)
   for (const std::uint64_t sequence : std::exchange(persisted_, {})) core_.persisted(now, sequence);
+  core_.set_room(!no_room());
   bool snapshot_offered = false;
   for (const raft::Message& message : std::exchange(inbox_, {})) {
-    if (message.type == raft::MessageType::kTimeoutNow && no_room()) {
-      PROBE("replica.full_does_not_take_over");
-      continue;
-    }
     snapshot_offered |= message.type == raft::MessageType::kSnapshot;
     core_.step(now, message);
   }
   if (now >= core_.next_deadline()) core_.tick(now);
-  hand_over_if_full(now);
+  hand_over_if_full();
   const bool led = writes_.leading();
   writes_.run(now);
   // The entry that made it possible was told of before it was so, and on an idle shard no other follows.
@@ -202,21 +194,17 @@ void Replica::pass() {
 
 bool Replica::no_room() const { return deps_.log.is_full() || trouble_; }
 
-// A leader whose disk is full takes no writes; another may. The voters are asked one after the other, and round again:
-// those without room do not answer, so that where nobody has any this one goes on saying so.
-void Replica::hand_over_if_full(MonoTime now) {
-  if (!core_.is_leader() || !no_room()) return asked_to_lead_.clear();
-  if (!core_.may_propose(now)) return;  // one is being asked
-  PROBE("replica.full_leader_hands_over");
-  const raft::Status status = core_.status();
-  ReplicaId to = successor(status, asked_to_lead_);
-  if (to == ReplicaId()) {
-    asked_to_lead_.clear();
-    to = successor(status);
-  }
-  if (to == ReplicaId()) return;
-  (void)core_.transfer_leadership(now, to);
-  asked_to_lead_.push_back(to);
+// A leader whose disk is full takes no writes; another may.
+void Replica::hand_over_if_full() {
+  if (!core_.is_leader() || !no_room()) return;
+  if (hand_over()) PROBE("replica.full_leader_hands_over");
+}
+
+bool Replica::hand_over() {
+  const MonoTime now = deps_.runtime.now();
+  if (!core_.may_propose(now)) return false;  // one is being asked
+  const ReplicaId to = core_.successor(now);
+  return to != ReplicaId() && transfer_leadership(to).has_value();
 }
 
 void Replica::set_timer(MonoTime now) {
@@ -240,6 +228,11 @@ void Replica::take_output(MonoTime now) {
     for (const raft::StoredRead& read : out.stored_needed) read_stored(read);
     for (const ReplicaId to : out.snapshots_needed) snapshots_out_.send(to);
     if (out.install) install(*out.install);
+    for (const ReplicaId id : out.lost_memory) {
+      LOG_ERROR("a replica has not what it had acknowledged: its directory is older than what it has promised; replace its node",
+                {{"replica", id.value()}});
+    }
+    if (out.stop) stop(std::move(*out.stop));
     if (out.removed && !std::exchange(removed_, true) && on_removed_) on_removed_();
   }
   // Reads whose index is applied already are served in this pass.
@@ -255,6 +248,12 @@ void Replica::read_stored(const raft::StoredRead& read) {
                                      entries ? std::move(*entries) : std::vector<raft::Entry>());
                    wake();
                  }));
+}
+
+void Replica::stop(raft::Stop why) {
+  Error error(ErrorCode::kCorruption, std::move(why.what));
+  if (why.why == raft::Stop::Why::kLostMemory && on_lost_memory_) return on_lost_memory_(std::move(error));
+  deps_.fatal(std::move(error));
 }
 
 void Replica::persist(raft::Persist persist) {
@@ -353,18 +352,21 @@ void Replica::install(const raft::SnapshotMeta& meta) {
   }
   FAILPOINT("snapshot.before_ingest");
   auto result = std::make_shared<Result<>>();
+  auto machine = std::make_shared<std::optional<StateMachine>>();
   deps_.runtime.run_blocking(
-      [result, &engine = deps_.engine, files = snapshots_in_.files(meta),
-       ranges = shard_ranges(options_.shard, options_.keyspace), scratch = deps_.scratch_directory + "/ingest",
-       &fs = deps_.fs] {
+      [result, machine, shard = options_.shard, &engine = deps_.engine, files = snapshots_in_.files(meta),
+       ranges = shard_ranges(options_.shard, options_.keyspace), scratch = deps_.scratch_directory + "/ingest", &fs = deps_.fs] {
         *result = [&]() -> Result<> {
           RETURN_IF_ERROR(fs.remove_all(scratch));  // of an attempt that found the disk full
           RETURN_IF_ERROR(fs.create_directories(scratch));
           RETURN_IF_ERROR(engine.flush());
-          return engine.ingest(ranges, files, {}, scratch);
+          RETURN_IF_ERROR(engine.ingest(ranges, files, {}, scratch));
+          ASSIGN_OR_RETURN(StateMachine loaded, load_state_machine(engine, shard));  // reads the disk
+          machine->emplace(std::move(loaded));
+          return {};
         }();
       },
-      lifetime_.guard([this, result, meta] {
+      lifetime_.guard([this, result, machine, meta] {
         if (!*result && result->error().code() == ErrorCode::kDiskFull) {
           PROBE("replica.snapshot_waits_for_space");
           data_disk_full();
@@ -379,18 +381,16 @@ void Replica::install(const raft::SnapshotMeta& meta) {
         reset.reset = LogBase{meta.index, meta.term};
         std::vector<LogUpdate> updates;
         updates.push_back(std::move(reset));
-        deps_.log.append(std::move(updates), lifetime_.guard([this, meta] { installed(meta); }));
+        deps_.log.append(std::move(updates), lifetime_.guard([this, machine, meta] { installed(meta, std::move(**machine)); }));
       }));
 }
 
-void Replica::installed(const raft::SnapshotMeta& meta) {
+void Replica::installed(const raft::SnapshotMeta& meta, StateMachine machine) {
   PROBE("replica.snapshot_installed");
-  Result<StateMachine> machine = load_state_machine(deps_.engine, options_.shard);
-  if (!machine) return deps_.fatal(std::move(machine).error());
-  CHECK_F(machine->state().index == meta.index && machine->state().term == meta.term,
-          "a snapshot at {} of term {} installed as {} of term {}", meta.index, meta.term, machine->state().index,
-          machine->state().term);
-  machine_.replace(std::move(*machine));
+  CHECK_F(machine.state().index == meta.index && machine.state().term == meta.term,
+          "a snapshot at {} of term {} installed as {} of term {}", meta.index, meta.term, machine.state().index,
+          machine.state().term);
+  machine_.replace(std::move(machine));
   if (!DELIBERATE_BUG("cache_outlives_snapshot")) versions_.clear();
   installing_ = false;
   if (trouble_ && trouble_->code() == ErrorCode::kDiskFull) refuse_with(std::nullopt);

@@ -74,6 +74,8 @@ class Replica {
   // Administration; on the leader. kNotLeader and the errors of raft::Core.
   Result<> propose_membership(std::vector<ReplicaId> voters, std::vector<ReplicaId> learners);
   Result<> transfer_leadership(ReplicaId to);
+  // To whom raft::Core::successor names; false: there is nobody, or one is being asked already.
+  bool hand_over();
   void change_cluster_state(api::ClusterState state, std::move_only_function<void(Result<>)> done);
 
   // No new requests; leadership goes to whoever is furthest. done: nothing is left to hand over.
@@ -95,6 +97,9 @@ class Replica {
   bool removed() const { return removed_; }
   // Called after each applied batch, e.g. to follow the topology, and when leads() has begun.
   void on_applied(std::function<void()> callback) { on_applied_ = std::move(callback); }
+  // Called once, when this replica has found that it does not hold what it has acknowledged (L10). It takes part in
+  // nothing any more, and must never again under this replica id.
+  void on_lost_memory(std::function<void(Error)> callback) { on_lost_memory_ = std::move(callback); }
   // Called once, when this replica has learnt that it is not a member any more.
   void on_removed(std::function<void()> callback) { on_removed_ = std::move(callback); }
 
@@ -104,18 +109,19 @@ class Replica {
   void set_timer(MonoTime now);
   void take_output(MonoTime now);
   void read_stored(const raft::StoredRead& read);
+  void stop(raft::Stop why);
   void persist(raft::Persist persist);
   void apply(std::vector<raft::Entry> entries);
   void apply_next();
   void write_batch(MayBlock may_block);
   void batch_written(Result<> result);
   void install(const raft::SnapshotMeta& meta);
-  void installed(const raft::SnapshotMeta& meta);
+  void installed(const raft::SnapshotMeta& meta, StateMachine machine);
   // Nothing can be applied, and why: writes are refused, and reads of what is not here yet. nullopt: served again.
   void refuse_with(std::optional<Error> trouble);
   void data_disk_full();
   bool no_room() const;
-  void hand_over_if_full(MonoTime now);
+  void hand_over_if_full();
 
   Deps deps_;
   const ReplicaOptions options_;
@@ -137,8 +143,8 @@ class Replica {
   bool installing_ = false;
   bool removed_ = false;
   std::optional<Error> trouble_;
-  std::vector<ReplicaId> asked_to_lead_;  // since this leader's disk is full
   std::function<void()> on_applied_, on_removed_;
+  std::function<void(Error)> on_lost_memory_;
 
   bool pass_scheduled_ = false;
   TimerId timer_ = 0;

@@ -203,7 +203,10 @@ Result<> Scan::judge_damage(const Found& segment, std::string_view bytes, std::u
   bytes = bytes.substr(0, bytes.find_last_not_of('\0') + 1 + kBatchHeaderBytes);  // reserved, and not written
   for (std::uint64_t at = offset; at + kBatchHeaderBytes <= bytes.size(); ++at) {
     const auto header = log_format::decode_batch_header(bytes.substr(at), out_.salt);
-    if (header && header->synced >= next) {
+    // Of torn bytes one in 2^32 looks like a header: what it says has to be possible, too. Every batch takes up a header.
+    const bool possible = header && header->synced < header->sequence &&
+                          header->sequence <= next + (at - offset) / kBatchHeaderBytes;
+    if (possible && header->synced >= next) {
       return damaged(segment.path, offset,
                      fmt::format("batch {} is unreadable, and batch {} at offset {} knew it to be synced", next,
                                  header->sequence, at));

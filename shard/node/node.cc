@@ -35,6 +35,13 @@ Result<> remember_promises(DataDirectory& directory, ReplicaOptions& options) {
   return {};
 }
 
+Error lost_memory(const DataDirectory& directory, const std::string& why) {
+  return Error(ErrorCode::kCorruption,
+               fmt::format("{} is older than what node {} has promised, as if restored from a copy: {}. Its vote and its data "
+                           "count for nothing any more; it comes back by `meridianctl node replace` with an empty directory",
+                           directory.path(), directory.identity().node_id(), why));
+}
+
 // Named before anybody can ask for it.
 Result<> name_directory(DataDirectory& directory, Runtime& runtime) {
   wire::Identity identity = directory.identity();
@@ -62,6 +69,7 @@ Result<std::unique_ptr<Node>> Node::open(Deps deps, std::unique_ptr<DataDirector
     return fail(ErrorCode::kFailedPrecondition,
                 fmt::format("{} belongs to a node of region {}, not {}", directory->path(), region, options.region));
   }
+  if (const std::string& why = directory->identity().lost_memory(); !why.empty()) return fail(lost_memory(*directory, why));
   RETURN_IF_ERROR(name_directory(*directory, deps.runtime));
   RETURN_IF_ERROR(remember_promises(*directory, options.replica));
   std::unique_ptr<Node> node(new Node(std::move(deps), std::move(directory), std::move(options)));
@@ -161,6 +169,7 @@ Result<> Node::start_replica(const RecoveredLog* log) {
                       [this](NodeId node) { return peers_.address_of(node); }});
   placement_->on_change([this] { peers_.follow(*placement_->topology()); });
   replica_->on_removed([this] { handle_removed(); });
+  replica_->on_lost_memory([this](const Error& error) { handle_lost_memory(error); });
   LOG_INFO("replica started", {{"node", identity.node_id()},
                                {"replica", identity.replica_id()},
                                {"incarnation", identity.incarnation()},
@@ -183,6 +192,17 @@ void Node::handle_removed() {
     }
     log_->remove(kOnlyShard, replica, replica.next(), nullptr);
   }));
+}
+
+// Noted before the process ends: started again, it might meet only those who know nothing of what it has forgotten.
+void Node::handle_lost_memory(const Error& error) {
+  PROBE("node.lost_memory");
+  wire::Identity identity = directory_->identity();
+  identity.set_lost_memory(error.message());
+  if (Result<> stored = directory_->store(identity); !stored) {
+    LOG_ERROR("that this replica lost its memory could not be noted", {{"error", stored.error().to_string()}});
+  }
+  stop_with(lost_memory(*directory_, error.message()));
 }
 
 void Node::stop_with(Error error) {

@@ -31,6 +31,7 @@ struct NodeOptions {
   std::string version;    // for status
   ReplicaOptions replica;  // shard, replica, node and region are filled in
   LogOptions log;         // on_fatal and must_exist are filled in
+  std::size_t frame_bytes = 16 << 20;  // the transport's: no message is larger
 };
 
 class Node {
@@ -91,6 +92,7 @@ class Node {
   Result<api::ClusterState> plan_cluster(const api::BootstrapRequest& request);
 
   void send_raft(std::vector<raft::Message> messages);
+  void send_batch(NodeId node, wire::RaftBatch batch);
   void receive_raft(wire::RaftBatch batch);
   void introduce(const wire::Sender& sender);
   void refuse_impostor(const wire::Sender& sender);
@@ -98,6 +100,7 @@ class Node {
   void ship_snapshot(ReplicaId to, wire::SnapshotChunk chunk,
                      std::move_only_function<void(Result<wire::SnapshotChunkResponse>)> done);
   void handle_removed();
+  void handle_lost_memory(const Error& error);
   Result<> check_shard(std::uint64_t shard, std::uint32_t keyspace) const;
 
   Deps deps_;

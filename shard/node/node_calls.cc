@@ -10,6 +10,8 @@ namespace meridian {
 namespace {
 
 constexpr Duration kChunkTimeout{10'000'000};
+constexpr std::size_t kMessageOverhead = 8;      // of one in a batch
+constexpr std::size_t kBatchOverhead = 4 << 10;  // sender, and what the transport adds
 
 }  // namespace
 
@@ -69,6 +71,7 @@ api::NodeStatusResponse Node::status() const {
     progress->set_replica_id(f.id.value());
     progress->set_match_index(f.match.value());
     progress->set_active(f.recently_active);
+    progress->set_lost_memory(f.lost_memory);
   }
   return out;
 }
@@ -96,19 +99,37 @@ void Node::serve_peers() {
 }
 
 void Node::send_raft(std::vector<raft::Message> messages) {
-  std::map<NodeId, wire::RaftBatch> batches;
+  struct Outgoing {
+    wire::RaftBatch batch;
+    std::size_t bytes = 0;
+  };
+  std::map<NodeId, Outgoing> batches;
   for (const raft::Message& message : messages) {
     const std::optional<NodeId> node = peers_.node_of(message.to);
-    if (node) wire::to_wire(message, batches[*node].add_messages());
+    if (!node) continue;
+    Outgoing& to = batches[*node];
+    wire::RaftMessage out;
+    wire::to_wire(message, &out);
+    // A full window is several appends: what the transport would not take in one goes in the next.
+    const std::size_t bytes = out.ByteSizeLong() + kMessageOverhead;
+    if (to.bytes > 0 && to.bytes + bytes + kBatchOverhead > options_.frame_bytes) {
+      PROBE("node.batch_split");
+      send_batch(*node, std::exchange(to.batch, {}));
+      to.bytes = 0;
+    }
+    to.bytes += bytes;
+    *to.batch.add_messages() = std::move(out);
   }
-  for (auto& [node, batch] : batches) {
-    const std::optional<Address> address = peers_.address_of(node);
-    if (!address) continue;
-    *batch.mutable_sender() = peers_.self();
-    batch.set_to_node(node.value());
-    batch.set_shard_id(kOnlyShard.value());
-    deps_.transport.send(*address, wire::kRaftBatch, batch.SerializeAsString(), {.priority = Priority::kHigh});
-  }
+  for (auto& [node, to] : batches) send_batch(node, std::move(to.batch));
+}
+
+void Node::send_batch(NodeId node, wire::RaftBatch batch) {
+  const std::optional<Address> address = peers_.address_of(node);
+  if (!address) return;
+  *batch.mutable_sender() = peers_.self();
+  batch.set_to_node(node.value());
+  batch.set_shard_id(kOnlyShard.value());
+  deps_.transport.send(*address, wire::kRaftBatch, batch.SerializeAsString(), {.priority = Priority::kHigh});
 }
 
 void Node::receive_raft(wire::RaftBatch batch) {

@@ -304,12 +304,21 @@ void Operations::step_add(const api::Operation& operation) {
     return tell_new_node(operation);
   }
   if (members.is_voter(added) && !members.contains(replaced)) return finish(operation, std::nullopt);
-  for (const raft::FollowerStatus& f : status.followers) {
-    if (f.id != added || !f.recently_active || f.match + kCaughtUpEntries < status.commit) continue;
-    if (replaced == status.id) return hand_over_from(replaced);
-    (void)deps_.replica.propose_membership(without(members.is_voter(added) ? members.voters : with(members.voters, added), replaced),
-                                           without(without(members.learners, added), replaced));
-  }
+  const bool caught_up = added == status.id || std::ranges::any_of(status.followers, [&](const raft::FollowerStatus& f) {
+    return f.id == added && f.recently_active && f.match + kCaughtUpEntries >= status.commit;
+  });
+  if (!caught_up) return;
+  if (replaced == status.id) return leave_to(added, status);
+  (void)deps_.replica.propose_membership(without(members.is_voter(added) ? members.voters : with(members.voters, added), replaced),
+                                         without(without(members.learners, added), replaced));
+}
+
+// The leader itself is replaced: leadership goes to another first. Where it votes alone, the new one votes beside it
+// before it leads.
+void Operations::leave_to(ReplicaId added, const raft::Status& status) {
+  const raft::Membership& members = status.membership;
+  if (members.voters.size() > 1 || members.is_voter(added)) return (void)deps_.replica.hand_over();
+  (void)deps_.replica.propose_membership(with(members.voters, added), without(members.learners, added));
 }
 
 // It may have been told before: that is answered the same way.
@@ -352,19 +361,9 @@ void Operations::step_remove(const api::Operation& operation) {
   const ReplicaId leaving = replica_of(*deps_.replica.cluster(), operation.node_id());
   if (status.membership.joint()) return;
   if (!status.membership.contains(leaving)) return finish(operation, std::nullopt);
-  if (leaving == status.id) return hand_over_from(leaving);
+  if (leaving == status.id) return (void)deps_.replica.hand_over();
   (void)deps_.replica.propose_membership(without(status.membership.voters, leaving),
                                          without(status.membership.learners, leaving));
-}
-
-void Operations::hand_over_from(ReplicaId leaving) {
-  const raft::Status status = deps_.replica.raft_status();
-  const raft::FollowerStatus* best = nullptr;
-  for (const raft::FollowerStatus& f : status.followers) {
-    if (f.id == leaving || f.learner || !f.recently_active) continue;
-    if (best == nullptr || f.match > best->match) best = &f;
-  }
-  if (best != nullptr) (void)deps_.replica.transfer_leadership(best->id);
 }
 
 void Operations::finish(const api::Operation& operation, std::optional<std::string> error) {

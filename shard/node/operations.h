@@ -65,7 +65,7 @@ class Operations {
   void step_add(const api::Operation& operation);
   void step_remove(const api::Operation& operation);
   void tell_new_node(const api::Operation& operation);
-  void hand_over_from(ReplicaId leaving);
+  void leave_to(ReplicaId added, const raft::Status& status);
   void finish(const api::Operation& operation, std::optional<std::string> error);
   void again();
 

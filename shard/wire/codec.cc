@@ -58,7 +58,7 @@ void to_wire(const raft::Message& from, RaftMessage* to) {
 }
 
 Result<raft::Message> from_wire(RaftMessage&& from) {
-  if (from.type() < 1 || from.type() > static_cast<std::uint32_t>(raft::MessageType::kRemoved)) {
+  if (from.type() < 1 || from.type() > static_cast<std::uint32_t>(raft::MessageType::kLostMemory)) {
     return fail(ErrorCode::kInvalidArgument, fmt::format("unknown raft message type {}", from.type()));
   }
   raft::Message to;

@@ -212,6 +212,25 @@ TEST_F(SegmentedLogTest, DamageBelowTheMarkHaltsNamingFileAndOffset) {
   EXPECT_THAT(opened.error().message(), AllOf(HasSubstr(segment(1)), HasSubstr("offset 48"), HasSubstr("replace")));
 }
 
+// A batch that was torn: somewhere in its bytes is what passes for a header, but says what can't be.
+TEST_F(SegmentedLogTest, TornBytesThatLookLikeAHeaderDoNotHalt) {
+  for (const auto& [sequence, synced] : {std::pair<std::uint64_t, std::uint64_t>{1U << 30, 1U << 29}, {3, 9}}) {
+    directory_ = fmt::format("log-{}", sequence);
+    ASSERT_TRUE(open());
+    append(1, "a");
+    runtime_->run_until_idle();
+    const auto header = log_format::decode_segment_header(*read_file(*fs_, segment(1)));
+    ASSERT_TRUE(header);
+    std::string chance(log_format::kBatchHeaderBytes, '\0');
+    log_format::seal_batch(chance, sequence, synced, header->salt);
+    auto file = *fs_->open(segment(1), FileSystem::Open::kExisting);
+    ASSERT_TRUE(file->append(std::string(100, 'x') + chance));
+    const auto opened = open();
+    ASSERT_TRUE(opened) << opened.error().to_string();
+    EXPECT_EQ(retained().size(), 1U);
+  }
+}
+
 TEST_F(SegmentedLogTest, MissingAndRenumberedSegmentsHalt) {
   options_.segment_bytes = 300;
   ASSERT_TRUE(open());

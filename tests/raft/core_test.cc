@@ -254,6 +254,19 @@ TEST(RaftBugsDeathTest, PromiseForgottenAtRestart) {
                "stale read");
 }
 
+TEST(RaftBugsDeathTest, TheOnlyVoterForgetsAtRestartWhomItHadHelped) {
+  EXPECT_DEATH(play({"bug only_voter_in_force_is_exempt", "group 2", "lead 2", "run 200", "pass AppendResponse 1>2",
+                     "hold 0 AppendResponse 1>2", "members 2 voters=1", "run 150", "crash 1", "cut 1", "sleep 50",
+                     "restart 1", "run 10", "propose 1 b", "settle", "read-index 2 1"}),
+               "stale read");
+}
+
+TEST(RaftBugsDeathTest, AReplicaThatLostItsMemoryIsBelieved) {
+  EXPECT_DEATH(play({"bug believe_lost_memory", "group 3", "lead 1", "run 10", "backup 2", "cut 3", "propose 1 a",
+                     "settle", "crash 2", "rollback 2", "restart 2", "run 600", "crash 1", "heal", "run 3000"}),
+               "leader completeness");
+}
+
 TEST(RaftBugsDeathTest, VoteWhileFollowing) {
   EXPECT_DEATH(play({"bug vote_while_following", "group 3", "lead 1", "cut 3", "run 700", "heal", "cut 1", "campaign 3",
                      "settle", "propose 3 a", "settle", "read-index 1 1"}),

@@ -25,6 +25,7 @@ std::string_view name_of(MessageType type) {
     case MessageType::kReadIndex: return "ReadIndex";
     case MessageType::kReadIndexResponse: return "ReadIndexResponse";
     case MessageType::kRemoved: return "Removed";
+    case MessageType::kLostMemory: return "LostMemory";
   }
   return "?";
 }
@@ -63,6 +64,9 @@ std::string describe(const Message& m) {
     case MessageType::kVoteResponse: out += m.reject ? " refused" : " granted"; break;
     case MessageType::kSnapshot: out += fmt::format(" state={}/{}", m.snapshot.index, m.snapshot.term); break;
     case MessageType::kRemoved: out += fmt::format(" by={}", m.log_index); break;
+    case MessageType::kLostMemory:
+      out += fmt::format(" {}={}/{}", m.reject ? "ends at" : "held", m.log_index, m.log_term);
+      break;
     default: break;
   }
   return out;
@@ -188,6 +192,12 @@ void Group::take(Node& n, Output out) {
   if (out.install) {
     log(fmt::format("{} starts to install a snapshot of {}", n.id, out.install->index));
     n.installing = out.install;
+  }
+  for (const ReplicaId id : out.lost_memory) log(fmt::format("{} finds that {} has lost its memory", n.id, id));
+  if (out.stop) {
+    CHECK_F(forgetful && !n.stopped, "{} stops: {}", n.id, out.stop->what);
+    n.stopped = true;
+    log(fmt::format("{} stops: {}", n.id, out.stop->what));
   }
   if (out.removed) {
     CHECK(!n.removed);
@@ -326,7 +336,14 @@ void Group::crash(Node& n, std::size_t writes_kept) {
   n.installing.reset();
   n.received.clear();
   n.asked.clear();
-  n.dirty = n.removed = false;
+  n.dirty = n.removed = n.stopped = false;
+}
+
+void Group::roll_back(Node& n) {
+  CHECK(!n.core && n.copy);
+  forgetful = true;
+  static_cast<Disk&>(n) = n.copy->first;
+  n.view = n.copy->second;
 }
 
 }  // namespace meridian::raft::testing

@@ -30,21 +30,22 @@ struct Envelope {
   Machine snapshot;  // kSnapshot: the state itself
 };
 
-struct Node {
-  ReplicaId id;
-  Options options;
-  std::optional<Core> core;  // none: it is down
-  // Its clock shows clock_offset + rate * the true time.
-  double rate = 1;
-  std::int64_t clock_offset = 0;
-
-  // On its disk.
+struct Disk {
   bool fresh = true;
   HardState hard_state;
   LogIndex base;
   Term base_term;
   std::vector<Entry> entries;
   Machine flushed;
+};
+
+struct Node : Disk {
+  ReplicaId id;
+  Options options;
+  std::optional<Core> core;  // none: it is down
+  // Its clock shows clock_offset + rate * the true time.
+  double rate = 1;
+  std::int64_t clock_offset = 0;
 
   // On the way.
   std::deque<StoredRead> reading;  // entries asked back from the disk
@@ -54,8 +55,9 @@ struct Node {
   std::optional<SnapshotMeta> installing;
   std::map<std::uint64_t, Machine> received;  // snapshots, by index
   std::map<std::uint64_t, LogIndex> asked;    // read_index: context → newest commit at that moment
-  bool removed = false;
+  bool removed = false, stopped = false;
 
+  std::optional<std::pair<Disk, LogView>> copy;  // of the disk, as it once was
   LogView view;
   bool dirty = false;  // outputs are waiting
   Role role = Role::kFollower;
@@ -103,10 +105,14 @@ class Group {
   void compact(Node& n, LogIndex index);
   void crash(Node& n, std::size_t writes_kept);
   void restart(Node& n);
+  // Somebody copies its disk, and puts the copy back while it is down.
+  void back_up(Node& n) { n.copy.emplace(n, n.view); }
+  void roll_back(Node& n);
 
   MonoTime true_time;
   std::vector<Envelope> network;
   Judge judge;
+  bool forgetful = false;  // somebody meddles with disks, and replicas may stop by themselves
   Log log = [](std::string) {};
 
  private:

@@ -30,6 +30,8 @@ std::uint64_t extend_digest(std::uint64_t digest, const Entry& entry);
 
 class Judge {
  public:
+  // From now on the group may be wrong: disks were meddled with.
+  void rest() { resting_ = true; }
   // Where a group starts its log, with an empty state.
   void on_bootstrap(LogIndex index) { committed_[index.value()] = 0; }
   // What a replica hands to its disk. Leader append-only, and log matching.
@@ -47,6 +49,7 @@ class Judge {
   std::size_t leaders_seen() const { return leaders_.size(); }
 
  private:
+  bool resting_ = false;
   std::map<std::uint64_t, ReplicaId> leaders_;                               // by term
   std::map<std::pair<std::uint64_t, std::uint64_t>, std::uint64_t> prefix_;  // (index, term) → digest
   std::map<std::uint64_t, std::uint64_t> committed_;                         // index → digest

@@ -49,6 +49,10 @@ Script::Script() {
   };
 }
 
+void Script::probe(std::string_view point) {
+  if (watched_.contains(point)) print(fmt::format("[{}] {}", group_.true_time.us() / 1000, point));
+}
+
 Script::~Script() { g_fault_hooks = nullptr; }
 
 Script::Arguments Script::parse(const std::string& line) {
@@ -78,9 +82,11 @@ bool Script::setup(const Arguments& a) {
   if (verb == "node") return make_node(a), true;
   if (verb == "quiet" || verb == "verbose") return verbose_ = verb == "verbose", true;
   if (verb == "hide" || verb == "show") return show_applies_ = verb == "show", true;
+  if (verb == "watch") return watched_.insert(a.words.at(1)), true;
   if (verb == "bug") return bug_ = a.words.size() > 1 ? a.words[1] : "", true;
   if (verb == "run") return run_for(static_cast<std::int64_t>(a.number(1))), true;
   if (verb == "settle") return settle(), true;
+  if (verb == "unjudged") return group_.judge.rest(), group_.forgetful = true;
   if (verb == "sleep") {
     group_.true_time = group_.true_time + Duration(static_cast<std::int64_t>(a.number(1)) * 1000);
     return true;
@@ -132,6 +138,7 @@ void Script::make_node(const Arguments& a) {
     n.fresh = false;
     n.hard_state.term = Term(std::stoull(a.get("term")));
     n.hard_state.vote = ReplicaId(std::stoull(a.get("vote", "0")));
+    n.hard_state.commit = LogIndex(std::stoull(a.get("commit", "0")));
   }
   group_.judge.on_persist(n.view, log, false);
   n.entries = log.entries;
@@ -182,6 +189,9 @@ bool Script::act(const Arguments& a) {
   if (verb == "compact") return group_.compact(node(), LogIndex(a.number(2))), true;
   if (verb == "crash") return group_.crash(node(), std::stoull(a.get("keep", "0"))), true;
   if (verb == "restart") return group_.restart(node()), true;
+  if (verb == "room") return node().core->set_room(a.words.at(2) == "yes"), true;
+  if (verb == "backup") return group_.back_up(node()), true;
+  if (verb == "rollback") return group_.roll_back(node()), true;
   return false;
 }
 
@@ -236,9 +246,9 @@ bool Script::show(const Arguments& a) {
 void Script::print_status(Node& n) {
   if (!n.core) return print(fmt::format("{} is down", n.id));
   const Status s = n.core->status();
-  print(fmt::format("{} {} term={} leader={} last={} stable={} commit={} applied={}{}{} of {}", n.id, name_of(s.role),
+  print(fmt::format("{} {} term={} leader={} last={} stable={} commit={} applied={}{}{}{} of {}", n.id, name_of(s.role),
                     s.term, s.leader, s.last_index, s.stable, s.commit, s.applied,
-                    n.core->lease_read(group_.clock(n)) ? " lease" : "", n.removed ? " removed" : "",
+                    n.core->lease_read(group_.clock(n)) ? " lease" : "", n.removed ? " removed" : "", n.stopped ? " stopped" : "",
                     raft::describe(s.membership)));
 }
 

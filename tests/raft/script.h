@@ -2,7 +2,7 @@
 //
 //   group 3 [learners=4] [base=N] [options as below]      voters 1 to 3, started
 //   options [priority=0,1,1] [T=500] [max-append=N] [inflight=N] [uncommitted=N]
-//   node 4 [term=T vote=V logs=1,1,4 voters=.. learners=.. outgoing=..]     one more, empty or made by hand
+//   node 4 [term=T vote=V commit=N logs=1,1,4 voters=.. learners=.. outgoing=..]     one more, empty or made by hand
 //   run MS            everything works at once, and time passes up to MS (deliveries, disks, ticks)
 //   settle            everything works at once until nothing moves; no time passes
 //   sleep MS          time passes, nothing else; tick ID: the node's loop wakes
@@ -13,8 +13,11 @@
 //                     doubled, robbed of their entries, or just delivered; the first rule that fits decides
 //   release           what was kept is delivered now;  clear: no such rules any more
 //   cut ID[,ID] [from=ID,..] / heal      messages between these and all others (or `from`) are lost
+//   room ID no|yes    its disks have no room (any more), as its driver says
+//   backup ID / rollback ID              the disk is copied; the copy takes its place while the node is down
+//   unjudged          disks were meddled with: from now on the group may be wrong, and replicas may stop
 //   lead ID           campaign and run until it leads;  quiet | verbose: whether messages are shown
-//   hide | show applies
+//   hide | show applies;  watch PROBE: say when that is reached
 //   status [ID] | log ID | bug NAME | bug
 #pragma once
 
@@ -38,7 +41,7 @@ class Script : public FaultHooks {
 
   bool buggify(std::string_view) override { return false; }
   void failpoint(std::string_view) override {}
-  void probe(std::string_view) override {}
+  void probe(std::string_view point) override;
   bool deliberate_bug(std::string_view name) override { return name == bug_; }
 
  private:
@@ -83,6 +86,7 @@ class Script : public FaultHooks {
   std::vector<Envelope> held_;
   std::set<std::pair<std::uint64_t, std::uint64_t>> cuts_;
   std::set<std::pair<std::string, std::uint64_t>> stalled_;
+  std::set<std::string, std::less<>> watched_;
   std::string out_, bug_;
   bool verbose_ = false;
   bool show_applies_ = true;

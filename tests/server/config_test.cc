@@ -47,6 +47,8 @@ TEST(ServerConfig, NamesTheMistake) {
   EXPECT_THAT(mistake("dir = \"/d\"\n[limits]\nvalue = \"8MiB\"\n"), HasSubstr("from 1 to 3MiB is allowed"));
   EXPECT_THAT(mistake("dir = \"/d\"\nraft.heartbeat_interval = \"400ms\"\n"),
               HasSubstr("raft.heartbeat_interval = 400ms must be at most half of raft.election_timeout = 500ms"));
+  EXPECT_THAT(mistake("dir = \"/d\"\n[limits]\nclock_offset = \"600ms\"\n"),
+              HasSubstr("limits.clock_offset = 600ms must be at most raft.election_timeout = 500ms"));
   EXPECT_THAT(mistake("listen = \"a:1\"\n"), HasSubstr("dir is not set"));
   EXPECT_THAT(mistake("dir = \"/d\"\n[storage]\nmemory = \"64MiB\"\n"), HasSubstr("from 128MiB to"));
   EXPECT_THAT(mistake("dir = \"/d\"\n[storage]\nmemory = \"256MiB\"\nwrite_buffer = \"128MiB\"\n"),

@@ -43,6 +43,7 @@ NodeOptions node_options(const RunOptions& run, const std::string& region, int i
   options.replica.flush_after_bytes = run.flush_bytes;
   options.replica.snapshot_chunk_bytes = run.chunk_bytes;
   options.replica.max_append_bytes = run.append_bytes;
+  options.frame_bytes = (4 << 10) + 2 * run.append_bytes;  // less than a window
   options.replica.version_cache_bytes = run.flush_bytes / 4;  // too small for everything
   return options;
 }
@@ -483,6 +484,8 @@ void SimCluster::fill_disk(int i, bool full) {
   m.was_full |= full;
   draw(i, "full disk", full);
 }
+
+void SimCluster::fill_data_disk(int i, bool full) { nodes_[static_cast<std::size_t>(i)]->store->set_disk_full(full); }
 
 SimFileSystem& SimCluster::files(int i) { return nodes_[static_cast<std::size_t>(i)]->fs; }
 

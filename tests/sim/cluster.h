@@ -85,6 +85,8 @@ class SimCluster {
   bool death_expected(int i) const;
   bool disk_is_full(int i) const;
   void fill_disk(int i, bool full);
+  // The data have a disk of their own.
+  void fill_data_disk(int i, bool full);
   // As a machine with a new disk. Requires: the node is down.
   void wipe_node(int i);
   // Which node believes that it leads, in the highest term.

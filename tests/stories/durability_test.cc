@@ -177,6 +177,60 @@ TEST(Durability, ALeaderWithAFullDiskHandsOverToOneThatHasRoom) {
   }
 }
 
+using Files = std::map<std::string, std::string>;
+
+Files copy_files(SimFileSystem& disk) {
+  Files files;
+  for (const std::string directory : {"/data", "/data/log"}) {
+    for (const std::string& name : disk.list(directory).value()) {
+      if (auto bytes = read_file(disk, directory + "/" + name)) files[directory + "/" + name] = std::move(*bytes);
+    }
+  }
+  return files;
+}
+
+void restore_files(SimFileSystem& disk, const Files& files) {
+  for (const auto& [path, bytes] : copy_files(disk)) ASSERT_TRUE(disk.remove(path));
+  for (const auto& [path, bytes] : files) ASSERT_TRUE(write_file_atomically(disk, path, bytes));
+}
+
+// L10. A machine is restored from a copy of earlier: it does not know what it has acknowledged since. With the one that
+// was away it would elect itself when the leader dies, and those writes would be gone.
+TEST(Durability, ADirectoryRestoredFromACopyIsFoundOutAndNeverSpeaksAgain) {
+  for (std::uint64_t seed = 1; seed <= 4; ++seed) {
+    SCOPED_TRACE(seed);
+    Bed bed(quiet_cluster(3, seed));
+    ASSERT_TRUE(bed.put("before", "v"));
+    const int leader = bed.await_leader(), restored = (leader + 1) % 3, away = (leader + 2) % 3;
+    bed.cluster.crash_node(restored, true);
+    const Files copy = copy_files(bed.cluster.files(restored));
+    bed.cluster.start_node(restored);
+    bed.cluster.crash_node(away, true);
+    for (int i = 0; i < 20; ++i) ASSERT_TRUE(bed.put(fmt::format("k{}", i), "v"));
+    ASSERT_EQ(bed.await_leader(), leader);
+    bed.cluster.crash_node(restored, true);
+    restore_files(bed.cluster.files(restored), copy);
+    bed.cluster.expect_death(restored, true);
+    bed.cluster.start_node(restored);
+    ASSERT_TRUE(bed.run_until([&] { return bed.cluster.halted(restored); }, 3'000'000));
+    EXPECT_TRUE(bed.faults.probes().contains("node.lost_memory"));
+    // Started again while nobody is there who knows, and with the other one that lacks the writes.
+    bed.cluster.crash_node(leader, true);
+    bed.cluster.start_node(away);
+    bed.cluster.start_node(restored);
+    EXPECT_TRUE(bed.cluster.halted(restored));
+    bed.world.run_for(5'000'000);
+    EXPECT_FALSE(bed.cluster.leader().has_value());
+    bed.cluster.start_node(leader);
+    for (int i = 0; i < 20; ++i) {
+      const auto read = bed.get(fmt::format("k{}", i));
+      ASSERT_TRUE(read) << read.error().to_string();
+      EXPECT_EQ(read->value, "v");
+    }
+    EXPECT_EQ(bed.cluster.died(), "");
+  }
+}
+
 // 0 and 1 have acknowledged what 2 never got; then 1 is down, and 0's log is damaged below what it had synced. Cut
 // short, it would lead with 2's vote and erase. It does not start, nobody leads, and nothing is lost when 1 is back.
 TEST(Durability, ACorruptedMinorityReplicaCannotLeadAndErase) {

@@ -205,6 +205,30 @@ TEST(Leadership, AOneWayPartitionCausesNoEndlessElections) {
   EXPECT_LE(terms_through([](Bed& bed) { bed.mute(bed.await_leader()); }, 5), 3u);
 }
 
+// L9. It acknowledges as before, so it is caught up, and it is preferred; but it could not apply what it would lead.
+TEST(Leadership, APreferredNodeWithAFullDataDiskStallsNoWrite) {
+  RunOptions options = quiet_cluster(3);
+  options.priorities = true;
+  Bed bed(options);
+  ASSERT_TRUE(bed.run_until([&] { return bed.cluster.leader() == 0; }));
+  bed.cluster.fill_data_disk(0, true);
+  ASSERT_TRUE(bed.run_until([&] { return bed.put("key", "v", 0, 1'000'000).has_value() && bed.await_leader() != 0; }));
+  std::int64_t longest = 0;
+  const Term term = bed.cluster.term();
+  const std::int64_t end = bed.world.now() + 60'000'000;
+  while (bed.world.now() < end) {
+    const std::int64_t began = bed.world.now();
+    ASSERT_TRUE(bed.put("key", "v"));
+    longest = std::max(longest, bed.world.now() - began);
+    bed.world.run_for(20'000);
+  }
+  EXPECT_LT(longest, options.election_us / 2);
+  EXPECT_EQ(bed.cluster.term(), term);
+  bed.cluster.fill_data_disk(0, false);
+  EXPECT_TRUE(bed.run_until([&] { return bed.cluster.leader() == 0; }));  // it has room again
+  EXPECT_EQ(bed.cluster.died(), "");
+}
+
 #ifdef MERIDIAN_DELIBERATE_BUGS
 TEST(LeadershipBugs, ALeaseKeptAfterTimeoutNowGivesStaleReads) {
   int stale = 0;

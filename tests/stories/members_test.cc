@@ -133,6 +133,24 @@ TEST(Members, ACancelledReplacementLeavesTheTopologyTrue) {
   EXPECT_GT(refused, 0);
 }
 
+// It votes alone, so there is nobody to hand over to until the new one votes beside it.
+TEST(Members, TheOnlyVoterIsReplaced) {
+  RunOptions options = quiet_cluster(1);
+  options.spares = 1;
+  Bed bed(options);
+  ASSERT_TRUE(bed.put("key", "v"));
+  bool asked = false;
+  start_replace(bed, 0, 1, [&](const auto& answer) { asked = answer.has_value(); });
+  ASSERT_TRUE(bed.run_until([&] { return asked; }));
+  ASSERT_TRUE(bed.run_until([&] { return !bed.cluster.changing_members(); }));
+  EXPECT_EQ(bed.await_leader(), 1);
+  expect_members_are_voters(bed);
+  EXPECT_TRUE(bed.run_until([&] { return bed.cluster.removed(0); }));
+  const auto read = bed.get("key");
+  ASSERT_TRUE(read) << read.error().to_string();
+  EXPECT_EQ(read->value, "v");
+}
+
 // Asked again while the connection is one to an earlier process there.
 template <class Request, class Response>
 Result<Response> ask(Bed& bed, int node, const Method<Request, Response>& method, const Request& request) {
