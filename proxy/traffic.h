@@ -18,7 +18,7 @@ struct MethodTraffic {
   Counter& requests;
   Counter& errors;
   MetricHistogram& latency;
-  bool data;  // its answers say how fast the cluster is
+  bool data;  // else it has an admission of its own, and says nothing of how fast the cluster is
 };
 
 // Shared by the proxy and the replies that outlive it.
@@ -29,7 +29,9 @@ struct Traffic {
         redirects(m.counter("meridian_proxy_redirects_total", "Answers of nodes that they are not the leader.")),
         unknown_outcomes(m.counter("meridian_proxy_unknown_outcomes_total", "Writes answered 'unknown outcome'.")),
         refused(m.counter("meridian_proxy_refused_total", "Requests refused because too many were under way.")),
-        inflight_gauge(m.gauge("meridian_proxy_requests_in_flight", "Requests under way.")),
+        inflight_gauge(m.gauge("meridian_proxy_requests_in_flight", "Data requests under way.")),
+        control_gauge(m.gauge("meridian_proxy_control_requests_in_flight",
+                              "Status and administration under way; data does not get in their way.")),
         limit_gauge(m.gauge("meridian_proxy_requests_limit", "Requests under way from which on more are refused.")) {}
   Admission admission;
   Counter& retries;
@@ -37,12 +39,15 @@ struct Traffic {
   Counter& unknown_outcomes;
   Counter& refused;
   Gauge& inflight_gauge;
+  Gauge& control_gauge;
   Gauge& limit_gauge;
-  std::size_t inflight = 0;
+  std::size_t inflight = 0;  // data
+  std::size_t control = 0;   // all else
 
-  void count(int change) {
-    inflight += static_cast<std::size_t>(change);
-    inflight_gauge.set(static_cast<double>(inflight));
+  void count(bool data, int change) {
+    std::size_t& under_way = data ? inflight : control;
+    under_way += static_cast<std::size_t>(change);
+    (data ? inflight_gauge : control_gauge).set(static_cast<double>(under_way));
   }
   void ended(MonoTime now, Duration took) {
     admission.ended(now, took);
@@ -58,13 +63,13 @@ class Reply {
         runtime_(&runtime),
         arrived_(runtime.now()),
         respond_(std::move(respond)) {
-    traffic_->count(+1);
+    traffic_->count(method_->data, +1);
     method_->requests.add();
   }
   Reply(Reply&&) noexcept = default;
   Reply& operator=(Reply&&) = delete;
   ~Reply() {
-    if (traffic_) traffic_->count(-1);
+    if (traffic_) traffic_->count(method_->data, -1);
   }
 
   void operator()(Result<std::string> response) {
@@ -76,7 +81,7 @@ class Reply {
       method_->errors.add();
       if (response.error().code() == ErrorCode::kUnknownOutcome) traffic_->unknown_outcomes.add();
     }
-    traffic_->count(-1);
+    traffic_->count(method_->data, -1);
     traffic_.reset();
     respond_(std::move(response));
   }

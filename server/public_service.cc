@@ -193,7 +193,8 @@ void Gateway::accepted(const std::shared_ptr<UnaryCall>& call) {
     under_way_.insert(call);
   }
   if (aborted) return call->answer(fail(ErrorCode::kUnavailable, "the server shuts down"));
-  if (under_way < options_.max_in_flight) return call->dispatch();
+  // Hello is how a client finds out that somebody is there, and is answered at once.
+  if (under_way < options_.max_in_flight || call->method_ == v1::kHello.id) return call->dispatch();
   call->answer(fail(Error(ErrorCode::kBusy, fmt::format("{} unary calls are under way; the limit is {}", under_way,
                                                         options_.max_in_flight))
                         .with_retry_after(20)));

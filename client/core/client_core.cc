@@ -16,6 +16,12 @@ std::string describe(const PendingCall& call, MonoTime now) {
                      call.attempts == 1 ? "attempt" : "attempts", (now - call.started).count() / 1000);
 }
 
+// Of a probe that was given all its time.
+bool says_nobody_answers(ErrorCode code) {
+  return code == ErrorCode::kUnavailable || code == ErrorCode::kConnectionLost || code == ErrorCode::kUnknownOutcome ||
+         code == ErrorCode::kDeadlineExceeded;
+}
+
 }  // namespace
 
 ClientCore::ClientCore(Deps deps)
@@ -168,7 +174,8 @@ void ClientCore::probe_if_due() {
   options.deadline = runtime_.now() + options_.probe_timeout;
   transport_.call(proxies_.address(*proxy), v1::kHello.id, encode(v1::HelloRequest()), std::move(options),
                   lifetime_.guard([this, proxy = *proxy](Result<std::string> answer) {
-                    if (answer) return proxies_.succeeded(proxy);
+                    // One that says that it is busy is there.
+                    if (answer || !says_nobody_answers(answer.error().code())) return proxies_.succeeded(proxy);
                     proxies_.failed(proxy, runtime_.now(), runtime_.random());
                   }));
 }
