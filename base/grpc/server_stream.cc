@@ -107,7 +107,7 @@ void ServerStream::end_now(Ending why) {
 
 void ServerStream::abort() {
   context_.TryCancel();
-  intake_.close();
+  if (intake_.close()) read();  // which fails, and lets a write that fails, too, end the stream
   end_now(Ending::kDraining);
 }
 

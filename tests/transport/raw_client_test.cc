@@ -91,6 +91,23 @@ TEST_F(RawClient, IsRefusedWithResourceExhaustedWhenABatchIsTooLarge) {
   expect_serving();
 }
 
+// Its answers fill its window and then the server's outbox, so that nothing is read from it and one write never ends.
+TEST_F(RawClient, ThatNeverReadsDoesNotHoldTheShutdownUp) {
+  using namespace std::string_literals;
+  auto stub = link::Link::NewStub(grpc::CreateChannel(server_.address, grpc::InsecureChannelCredentials()));
+  grpc::ClientContext context;
+  auto stream = stub->Open(&context);
+  Batch batch;
+  for (int i = 0; i < 32; ++i) batch.mutable_frames()->append(frame("\0\1\6\0\0"s + std::to_string(1 << 20)));
+  ASSERT_TRUE(stream->Write(batch));
+  ASSERT_TRUE(eventually(server_, [&] { return server_.answered_bytes >= 32u << 20; }));
+  const MonoTime start = server_.runtime().now();
+  server_.server().shutdown(100ms);
+  EXPECT_LT(server_.runtime().now() - start, 5s);
+  context.TryCancel();
+  stream->Finish();
+}
+
 TEST_F(RawClient, FindsTheHealthService) {
   auto channel = grpc::CreateChannel(server_.address, grpc::InsecureChannelCredentials());
   const auto check = [&] {
