@@ -148,7 +148,10 @@ void Front::register_process_metrics() {
       .set(1);
   Gauge& memory = metrics_.gauge("meridian_process_resident_bytes", "Resident memory of the process.");
   Gauge& processor = metrics_.gauge("meridian_process_cpu_seconds", "Processor time used by the process.");
-  process_metrics_ = metrics_.on_scrape([&memory, &processor] {
+  Counter& dropped = metrics_.counter("meridian_log_lines_dropped_total",
+                                      "Log lines dropped because nobody reads standard error.");
+  process_metrics_ = metrics_.on_scrape([&memory, &processor, &dropped] {
+    if (const std::uint64_t total = log_lines_dropped(); total > dropped.value()) dropped.add(total - dropped.value());
     std::uint64_t total = 0, resident = 0;
     if (std::ifstream statm("/proc/self/statm"); statm >> total >> resident) {
       memory.set(static_cast<double>(resident) * static_cast<double>(sysconf(_SC_PAGESIZE)));

@@ -4,6 +4,7 @@
     daemon_test.py PATH/TO/meridian [unittest arguments]
 """
 
+import fcntl
 import os
 import random
 import re
@@ -191,6 +192,64 @@ class DaemonTest(unittest.TestCase):
         self.assertEqual(nodes[leader - 1].process.returncode, 0)
         for daemon in [proxy, *(n for n in nodes if n is not nodes[leader - 1])]:
             self.assertEqual(daemon.end()[0], 0)
+
+    def wait_for(self, condition):
+        deadline = time.monotonic() + TIMEOUT
+        while True:
+            try:
+                if condition():
+                    return
+            except OSError:
+                pass
+            self.assertLess(time.monotonic(), deadline)
+            time.sleep(0.02)
+
+    def test_a_log_that_nobody_reads_costs_lines_and_no_service(self):
+        reader, writer = os.pipe()
+        os.set_blocking(writer, False)
+        try:
+            while True:
+                os.write(writer, b"\n" * 4096)
+        except BlockingIOError:
+            pass
+        os.set_blocking(writer, True)
+        metric = r"\nmeridian_log_lines_dropped_total [1-9]"
+        http_port = self.port + 100
+        for arguments in (["node", "--dir", self.dir + "/n", "--listen", f"127.0.0.1:{self.port}"],
+                          ["proxy", "--nodes", "127.0.0.1:1", "--listen", f"127.0.0.1:{self.port}"]):
+            with subprocess.Popen([MERIDIAN, *arguments, "--http", f"127.0.0.1:{http_port}"], stderr=writer) as process:
+                try:
+                    self.wait_for(lambda: http(http_port, "/livez")[0] == 200)
+                    self.wait_for(lambda: re.search(metric, http(http_port, "/metrics")[1]))
+                    process.send_signal(signal.SIGTERM)
+                    self.assertEqual(process.wait(10), 0)
+                finally:
+                    process.kill()
+        os.close(reader)
+        os.close(writer)
+
+    def test_a_hang_up_ends_no_server(self):
+        proxy = self.start("proxy", "--nodes", "127.0.0.1:1", "--listen", f"127.0.0.1:{self.port}", "--http",
+                           f"127.0.0.1:{self.port + 100}")
+        self.wait_for(lambda: http(self.port + 100, "/livez")[0] == 200)
+        proxy.process.send_signal(signal.SIGHUP)
+        self.wait_for(lambda: "SIGHUP" in proxy.process.stderr.readline())
+        self.assertEqual(http(self.port + 100, "/livez")[0], 200)
+        self.assertEqual(proxy.end()[0], 0)
+
+    def test_connections_that_say_nothing_do_not_hold_the_end_up(self):
+        proxy = self.start("proxy", "--nodes", "127.0.0.1:1", "--listen", f"127.0.0.1:{self.port}", "--http",
+                           f"127.0.0.1:{self.port + 100}")
+        self.wait_for(lambda: http(self.port + 100, "/livez")[0] == 200)
+        silent = [socket.create_connection(("127.0.0.1", self.port + 100)) for _ in range(20)]
+        began = time.monotonic()
+        self.assertEqual(http(self.port + 100, "/livez")[0], 200)
+        self.assertLess(time.monotonic() - began, 1)
+        self.assertEqual(http(self.port + 100, "/readyz"), (503, "no node answers; asked 127.0.0.1:1\n"))
+        self.assertEqual(proxy.end()[0], 0)
+        self.assertLess(time.monotonic() - began, 5)
+        for s in silent:
+            s.close()
 
     def test_latency_between_regions_is_felt(self):
         self.start_local("--latency", "wan")
