@@ -15,6 +15,16 @@ std::string not_empty(std::string_view text) { return text.empty() ? "is empty" 
 
 std::string empty_or_host_port(std::string_view text) { return text.empty() ? "" : check_host_port(text); }
 
+// Where others are told to connect to.
+std::string empty_or_reachable(std::string_view text) {
+  if (std::string wrong = empty_or_host_port(text); text.empty() || !wrong.empty()) return wrong;
+  const std::size_t colon = text.rfind(':');
+  if (text.substr(colon + 1).find_first_not_of('0') == std::string_view::npos) return "has port 0, at which nobody is reached";
+  const std::string_view host = text.substr(0, colon);
+  if (host != "0.0.0.0" && host != "[::]") return "";
+  return "is where a process listens on all its addresses, not where others reach it; name the host";
+}
+
 std::string region_name(std::string_view text) {
   if (text.empty() || text.size() > 64) return "is not a region's name (1 to 64 characters)";
   for (const char c : text) {
@@ -84,7 +94,7 @@ void NodeConfig::declare(Settings& s) {
   s.add_choice("role", "what this file is for", &role, {"node"});
   s.add("dir", "data directory", &dir, not_empty);
   s.add("listen", "address to listen on", &listen, check_host_port);
-  s.add("advertise", "address at which others reach this node; default: listen", &advertise, empty_or_host_port);
+  s.add("advertise", "address at which others reach this node; default: listen", &advertise, empty_or_reachable);
   s.add("region", "where it is", &region, region_name);
   s.add("http", "address for /metrics, /livez and /readyz; default: none", &http, empty_or_host_port);
   s.add("shutdown_timeout", "time for a graceful end", &shutdown_timeout, 100ms, 5min);
@@ -98,6 +108,10 @@ void NodeConfig::declare(Settings& s) {
 
 Result<> NodeConfig::check() const {
   if (dir.empty()) return fail(ErrorCode::kInvalidArgument, "dir is not set: --dir DIR, or dir = \"…\" in the file");
+  if (advertise.empty() && !empty_or_reachable(listen).empty() && !listen.ends_with(":0")) {
+    return fail(ErrorCode::kInvalidArgument,
+                fmt::format("listen = {} is on all addresses of this machine: say with advertise where others reach it", listen));
+  }
   RETURN_IF_ERROR(divide_memory(storage, limits));
   return check_raft(raft);
 }
@@ -105,7 +119,7 @@ Result<> NodeConfig::check() const {
 void ProxyConfig::declare(Settings& s) {
   s.add_choice("role", "what this file is for", &role, {"proxy"});
   s.add("listen", "address to listen on", &listen, check_host_port);
-  s.add("advertise", "address at which clients reach it; default: listen", &advertise, empty_or_host_port);
+  s.add("advertise", "address at which clients reach it; default: listen", &advertise, empty_or_reachable);
   s.add("nodes", "some nodes of the cluster; the others are learnt", &nodes);
   s.add("region", "where it is", &region, region_name);
   s.add("http", "address for /metrics, /livez and /readyz; default: none", &http, empty_or_host_port);

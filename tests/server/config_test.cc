@@ -41,6 +41,17 @@ TEST(ServerConfig, AcceptsEachRole) {
   EXPECT_EQ(mistake("nodes = [\"a:1\"]\n", "proxy"), "");
 }
 
+TEST(ServerConfig, RefusesToAdvertiseWhatNobodyReaches) {
+  EXPECT_THAT(mistake("dir = \"/d\"\nadvertise = \"0.0.0.0:7401\"\n"),
+              HasSubstr(".toml:2: advertise = '0.0.0.0:7401' is where a process listens on all its addresses"));
+  EXPECT_THAT(mistake("dir = \"/d\"\nadvertise = \"[::]:7401\"\n"), HasSubstr("name the host"));
+  EXPECT_THAT(mistake("dir = \"/d\"\nadvertise = \"n1:0\"\n"), HasSubstr("advertise = 'n1:0' has port 0"));
+  EXPECT_THAT(mistake("nodes = [\"a:1\"]\nadvertise = \"p:0\"\n", "proxy"), HasSubstr("advertise = 'p:0' has port 0"));
+  EXPECT_THAT(mistake("dir = \"/d\"\nlisten = \"0.0.0.0:7401\"\n"),
+              HasSubstr("listen = 0.0.0.0:7401 is on all addresses of this machine: say with advertise"));
+  EXPECT_EQ(mistake("dir = \"/d\"\nlisten = \"0.0.0.0:7401\"\nadvertise = \"n1:7401\"\n"), "");
+}
+
 TEST(ServerConfig, NamesTheMistake) {
   EXPECT_THAT(mistake("dir = \"/d\"\nlisten = \"7400\"\n"), HasSubstr(".toml:2: listen = '7400' is not host:port"));
   EXPECT_THAT(mistake("region = \"US\"\n"), HasSubstr(".toml:1: region = 'US' is not a region's name"));
