@@ -23,8 +23,9 @@ struct MethodTraffic {
 
 // Shared by the proxy and the replies that outlive it.
 struct Traffic {
-  Traffic(Metrics& m, const Admission::Options& limits)
-      : admission(limits),
+  Traffic(std::shared_ptr<Metrics> own, Metrics& m, const Admission::Options& limits)
+      : own_metrics(std::move(own)),
+        admission(limits),
         retries(m.counter("meridian_proxy_retries_total", "Attempts at a node after a request's first.")),
         redirects(m.counter("meridian_proxy_redirects_total", "Answers of nodes that they are not the leader.")),
         unknown_outcomes(m.counter("meridian_proxy_unknown_outcomes_total", "Writes answered 'unknown outcome'.")),
@@ -33,6 +34,7 @@ struct Traffic {
         control_gauge(m.gauge("meridian_proxy_control_requests_in_flight",
                               "Status and administration under way; data does not get in their way.")),
         limit_gauge(m.gauge("meridian_proxy_requests_limit", "Requests under way from which on more are refused.")) {}
+  const std::shared_ptr<Metrics> own_metrics;  // what the counters below are part of, where it is the proxy's
   Admission admission;
   Counter& retries;
   Counter& redirects;
@@ -60,35 +62,37 @@ class Reply {
   Reply(std::shared_ptr<Traffic> traffic, MethodTraffic& method, Runtime& runtime, Responder respond)
       : traffic_(std::move(traffic)),
         method_(&method),
+        data_(method.data),
         runtime_(&runtime),
         arrived_(runtime.now()),
         respond_(std::move(respond)) {
-    traffic_->count(method_->data, +1);
+    traffic_->count(data_, +1);
     method_->requests.add();
   }
   Reply(Reply&&) noexcept = default;
   Reply& operator=(Reply&&) = delete;
   ~Reply() {
-    if (traffic_) traffic_->count(method_->data, -1);
+    if (traffic_) traffic_->count(data_, -1);
   }
 
   void operator()(Result<std::string> response) {
     if (!traffic_) return;
     const MonoTime now = runtime_->now();
     method_->latency.record(now - arrived_);
-    if (method_->data) traffic_->ended(now, now - arrived_);
+    if (data_) traffic_->ended(now, now - arrived_);
     if (!response) {
       method_->errors.add();
       if (response.error().code() == ErrorCode::kUnknownOutcome) traffic_->unknown_outcomes.add();
     }
-    traffic_->count(method_->data, -1);
+    traffic_->count(data_, -1);
     traffic_.reset();
     respond_(std::move(response));
   }
 
  private:
   std::shared_ptr<Traffic> traffic_;  // null: answered
-  MethodTraffic* method_;
+  MethodTraffic* method_;  // the proxy's, which a reply that is not given may outlive
+  bool data_;
   Runtime* runtime_;
   MonoTime arrived_;
   Responder respond_;
