@@ -57,17 +57,29 @@ std::string printable(std::string_view text) {
   return out;
 }
 
+// Of all metadata together clients take 8 KiB, unless told otherwise; past that they see neither code nor detail. The
+// trailer is sent in base64.
+constexpr std::size_t kMaxMessage = 1'536, kMaxDetailMessage = 1'024, kMaxCauses = 1'536;
+
+std::string cut(std::string text, std::size_t limit) {
+  constexpr std::string_view kMore = "...";
+  if (text.size() > limit) text.replace(limit - kMore.size(), std::string::npos, kMore);
+  return text;
+}
+
 grpc::Status to_status(const Error& error, grpc::ServerContext& context) {
   v1::ErrorDetail detail;
   detail.set_code(static_cast<std::uint32_t>(error.code()));
-  detail.set_message(printable(error.message()));
-  for (const Error* cause = error.cause(); cause != nullptr; cause = cause->cause()) {
-    detail.add_causes(printable(cause->message()));
+  detail.set_message(cut(printable(error.message()), kMaxDetailMessage));
+  std::size_t left = kMaxCauses;
+  for (const Error* cause = error.cause(); cause != nullptr && left > 16; cause = cause->cause()) {
+    detail.add_causes(cut(printable(cause->message()), left));
+    left -= detail.causes(detail.causes_size() - 1).size();
   }
   detail.set_retry_after_ms(error.retry_after_ms());
   detail.set_definite(is_definite(error));
   context.AddTrailingMetadata("meridian-error-bin", detail.SerializeAsString());
-  return grpc::Status(status_code(error.code()), printable(error.to_string()));
+  return grpc::Status(status_code(error.code()), cut(printable(error.to_string()), kMaxMessage));
 }
 
 std::string to_string(const grpc::ByteBuffer& buffer) {

@@ -57,6 +57,13 @@ class PublicServiceTest : public ::testing::Test {
       return call.respond(fail(
           Error(ErrorCode::kBusy, "full \xff").with_cause(Error(ErrorCode::kIo, "slow disk")).with_retry_after(42)));
     }
+    if (request->key() == "long") {
+      Error error(ErrorCode::kInvalidArgument, std::string(4'096, '\xff'));
+      for (int i = 0; i < 5; ++i) {
+        error = Error(ErrorCode::kInvalidArgument, std::string(4'096, '\xff')).with_cause(std::move(error));
+      }
+      return call.respond(fail(std::move(error)));
+    }
     v1::GetResponse response;
     response.set_found(true);
     response.set_value(request->key() + "!");
@@ -119,6 +126,19 @@ TEST_F(PublicServiceTest, MapsErrorsToStatusAndDetail) {
   EXPECT_EQ(detail.causes(0), "slow disk");
   EXPECT_EQ(detail.retry_after_ms(), 42u);
   EXPECT_TRUE(detail.definite());
+}
+
+// A client that has not been told otherwise takes 8 KiB of metadata, and sees no status at all beyond.
+TEST_F(PublicServiceTest, CutsErrorsToWhatAClientTakes) {
+  v1::GetResponse response;
+  v1::ErrorDetail detail;
+  const grpc::Status status = get("long", &response, &detail);
+  EXPECT_EQ(status.error_code(), grpc::StatusCode::INVALID_ARGUMENT) << status.error_message();
+  EXPECT_TRUE(status.error_message().starts_with("invalid argument: \\xff"));
+  EXPECT_TRUE(status.error_message().ends_with("..."));
+  EXPECT_TRUE(detail.message().ends_with("..."));
+  EXPECT_GE(detail.causes_size(), 1);
+  EXPECT_LT(status.error_message().size() + detail.ByteSizeLong() * 4 / 3, 7'000u);
 }
 
 TEST_F(PublicServiceTest, AnswersUnknownWhereTheCallIsDropped) {
