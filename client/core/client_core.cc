@@ -147,6 +147,12 @@ void ClientCore::on_answer(CallId id, int attempt, ProxySet::Index proxy, MonoTi
             .with_cause(std::move(cluster_time).error()));
   }
   clock_.learn(*cluster_time, sent, runtime_.now());
+  if (call->wants_rest()) {
+    PROBE("client.asks_for_the_rest");
+    call->attempts = call->rounds = 0;
+    call->tried.assign(proxies_.size(), false);
+    return this->attempt(id);
+  }
   if (call->fail_when_busy) throttle_->accepted(runtime_.now());
   if (call->injected) return finish(id, std::move(*call->injected));
   finish(id);

@@ -97,6 +97,30 @@ TEST_F(ProxyData, BatchesAndSeveralKeysAreOneRequest) {
   EXPECT_EQ(node(1).reads.size(), 1u);
 }
 
+TEST_F(ProxyData, AnAnswerOfTheFirstKeysSaysHowManyAreLeft) {
+  start_proxy();
+  int answered = 2;
+  node(1).on_read = [&](const api::ReadRequest&, auto& reply) {
+    api::ReadResponse response;
+    for (int i = 0; i < answered; ++i) response.add_items()->set_value("v");
+    response.mutable_info()->set_timestamp(77);
+    reply(std::move(response));
+    return true;
+  };
+  v1::MultiGetRequest request;
+  for (const char* key : {"a", "b", "c", "d", "e"}) request.add_keys(key);
+  const auto got = call(v1::kMultiGet, request);
+  ASSERT_TRUE(got) << got.error().to_string();
+  EXPECT_EQ(got->items_size(), 2);
+  EXPECT_EQ(got->rest(), 3u);
+  for (const int wrong : {0, 6}) {
+    answered = wrong;
+    const auto bad = call(v1::kMultiGet, request);
+    ASSERT_FALSE(bad);
+    EXPECT_EQ(bad.error().code(), ErrorCode::kInternal);
+  }
+}
+
 TEST_F(ProxyData, AnyReplicaIsANearOneAndFallsOver) {
   start_proxy();
   data["k"] = "v";
