@@ -69,12 +69,17 @@ constexpr Served kServed[] = {served(v1::kGet),         served(v1::kMultiGet),  
 // these have places of their own; Hello, answered at once, needs none.
 constexpr std::uint32_t kControlRetryMs = 100;
 
-std::optional<Error> refusal(const Traffic& all, const ProxyOptions& options, bool data) {
+std::optional<Error> refusal(const Traffic& all, const ProxyOptions& options, bool data, std::size_t bytes) {
   if (!data) {
     if (all.control < options.max_control_inflight) return std::nullopt;
     return Error(ErrorCode::kBusy, fmt::format("{} requests for status and administration are under way; the limit is {}",
                                                all.control, options.max_control_inflight))
         .with_retry_after(kControlRetryMs);
+  }
+  if (all.inflight_bytes + bytes > options.max_inflight_bytes && all.inflight > 0) {
+    return Error(ErrorCode::kBusy, fmt::format("requests of {} bytes are under way, and this one has {}; the limit is {}",
+                                               all.inflight_bytes, bytes, options.max_inflight_bytes))
+        .with_retry_after(all.admission.wait_ms(all.inflight));
   }
   if (all.admission.admits(all.inflight) && !BUGGIFY("proxy.busy")) return std::nullopt;
   return Error(ErrorCode::kBusy, fmt::format("{} requests are under way; the limit is {} at the present pace",
@@ -85,7 +90,7 @@ std::optional<Error> refusal(const Traffic& all, const ProxyOptions& options, bo
 void accept(Parts& parts, const Served& method, MethodTraffic& traffic, IncomingCall call) {
   if (parts.draining) return call.respond(fail(ErrorCode::kUnavailable, "this proxy is shutting down"));
   if (method.id != v1::kHello.id) {
-    if (std::optional<Error> busy = refusal(*parts.traffic, parts.options, traffic.data)) {
+    if (std::optional<Error> busy = refusal(*parts.traffic, parts.options, traffic.data, call.payload.size())) {
       parts.traffic->refused.add();
       return call.respond(fail(std::move(*busy)));
     }
@@ -93,7 +98,7 @@ void accept(Parts& parts, const Served& method, MethodTraffic& traffic, Incoming
   const MonoTime now = parts.runtime.now();
   const Duration longest = is_admin(method.id) ? parts.options.admin_deadline : parts.options.default_deadline;
   const MonoTime deadline = effective_deadline(call.deadline, now, longest);
-  Reply reply(parts.traffic, traffic, parts.runtime, std::move(call.respond));
+  Reply reply(parts.traffic, traffic, parts.runtime, call.payload.size(), std::move(call.respond));
   if (deadline <= now) return reply(fail(ErrorCode::kDeadlineExceeded, "the deadline had passed on arrival"));
   method.serve(parts, std::move(call), deadline, std::move(reply));
 }

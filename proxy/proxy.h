@@ -38,6 +38,8 @@ struct ProxyOptions {
   // `queueing` of waiting; between these bounds (proxy/admission.h).
   std::size_t min_inflight = 1'280;
   std::size_t max_inflight = 65'536;
+  // What the requests under way hold, as they came.
+  std::size_t max_inflight_bytes = 256u << 20;
   // Status and administration under way, whatever data is.
   std::size_t max_control_inflight = 256;
   Duration queueing = std::chrono::milliseconds(25);

@@ -43,11 +43,13 @@ struct Traffic {
   Gauge& inflight_gauge;
   Gauge& control_gauge;
   Gauge& limit_gauge;
-  std::size_t inflight = 0;  // data
+  std::size_t inflight = 0;        // data
+  std::size_t inflight_bytes = 0;  // of it
   std::size_t control = 0;   // all else
 
-  void count(bool data, int change) {
+  void count(bool data, int change, std::size_t bytes) {
     std::size_t& under_way = data ? inflight : control;
+    if (data) change > 0 ? inflight_bytes += bytes : inflight_bytes -= bytes;
     under_way += static_cast<std::size_t>(change);
     (data ? inflight_gauge : control_gauge).set(static_cast<double>(under_way));
   }
@@ -59,20 +61,21 @@ struct Traffic {
 
 class Reply {
  public:
-  Reply(std::shared_ptr<Traffic> traffic, MethodTraffic& method, Runtime& runtime, Responder respond)
+  Reply(std::shared_ptr<Traffic> traffic, MethodTraffic& method, Runtime& runtime, std::size_t request_bytes, Responder respond)
       : traffic_(std::move(traffic)),
         method_(&method),
         data_(method.data),
+        bytes_(request_bytes),
         runtime_(&runtime),
         arrived_(runtime.now()),
         respond_(std::move(respond)) {
-    traffic_->count(data_, +1);
+    traffic_->count(data_, +1, bytes_);
     method_->requests.add();
   }
   Reply(Reply&&) noexcept = default;
   Reply& operator=(Reply&&) = delete;
   ~Reply() {
-    if (traffic_) traffic_->count(data_, -1);
+    if (traffic_) traffic_->count(data_, -1, bytes_);
   }
 
   void operator()(Result<std::string> response) {
@@ -84,7 +87,7 @@ class Reply {
       method_->errors.add();
       if (response.error().code() == ErrorCode::kUnknownOutcome) traffic_->unknown_outcomes.add();
     }
-    traffic_->count(data_, -1);
+    traffic_->count(data_, -1, bytes_);
     traffic_.reset();
     respond_(std::move(response));
   }
@@ -93,6 +96,7 @@ class Reply {
   std::shared_ptr<Traffic> traffic_;  // null: answered
   MethodTraffic* method_;  // the proxy's, which a reply that is not given may outlive
   bool data_;
+  std::size_t bytes_;
   Runtime* runtime_;
   MonoTime arrived_;
   Responder respond_;

@@ -103,7 +103,9 @@ class UnaryCall;
 class Gateway {
  public:
   Gateway(Runtime& runtime, Dispatch dispatch, PublicServiceOptions options)
-      : runtime_(runtime), dispatch_(std::move(dispatch)), options_(options) {}
+      : runtime_(runtime), dispatch_(std::move(dispatch)), options_(std::move(options)) {
+    if (!options_.answers) options_.answers = std::make_shared<AnswerBudget>();
+  }
 
   void serve(grpc::ServerCompletionQueue* queue, const std::vector<std::pair<MethodId, Accept>>& methods);
   void accept(MethodId method, const Accept& accept);
@@ -117,7 +119,7 @@ class Gateway {
   friend class UnaryCall;
   Runtime& runtime_;
   const Dispatch dispatch_;
-  const PublicServiceOptions options_;
+  PublicServiceOptions options_;
   grpc::ServerCompletionQueue* queue_ = nullptr;
   link::StreamCount outstanding_;  // calls, and of each method the one that waits for a caller
 
@@ -138,6 +140,9 @@ class UnaryCall : public std::enable_shared_from_this<UnaryCall> {
   // The first answer counts. Any thread.
   void answer(Result<std::string> answer) {
     if (answered_.exchange(true)) return;
+    AnswerBudget& answers = *gateway_.options_.answers;
+    if (answer && !answers.admits(answer->size())) answer = fail(answers.refusal(answer->size()));
+    if (answer) answers.take(held_ = answer->size());
     void* const tag = finish_op_.start(shared_from_this());
     if (!answer) return writer_.FinishWithError(to_status(answer.error(), context_), tag);
     const grpc::Slice slice(*answer);
@@ -151,7 +156,10 @@ class UnaryCall : public std::enable_shared_from_this<UnaryCall> {
     gateway_.accept(method_, accept_);
     gateway_.accepted(shared_from_this());
   }
-  void on_finished(bool) { gateway_.ended(shared_from_this()); }
+  void on_finished(bool) {
+    gateway_.options_.answers->give_back(held_);
+    gateway_.ended(shared_from_this());
+  }
 
   void dispatch() {
     IncomingCall call;
@@ -181,6 +189,7 @@ class UnaryCall : public std::enable_shared_from_this<UnaryCall> {
   grpc::ByteBuffer request_;
   grpc::ServerAsyncResponseWriter<grpc::ByteBuffer> writer_{&context_};
   std::atomic<bool> answered_ = false;
+  std::size_t held_ = 0;  // of the answer's bytes, until the caller has taken them
   link::Operation<UnaryCall> accept_op_{&UnaryCall::on_caller};
   link::Operation<UnaryCall> finish_op_{&UnaryCall::on_finished};
 };

@@ -20,9 +20,12 @@ namespace {
 void set_arguments(grpc::ServerBuilder& builder, const GrpcServerOptions& options) {
   // A port in use must be an error, not a share of the connections.
   builder.AddChannelArgument(GRPC_ARG_ALLOW_REUSEPORT, 0);
-  // Callers that vanished are noticed; those that ping often (see GrpcTransportOptions::keepalive) are welcome.
-  builder.AddChannelArgument(GRPC_ARG_KEEPALIVE_TIME_MS, 10'000);
-  builder.AddChannelArgument(GRPC_ARG_KEEPALIVE_TIMEOUT_MS, 5'000);
+  // Callers that vanished are noticed; those that ping often (see GrpcTransportOptions::keepalive) are welcome. Not so soon
+  // that thousands of idle ones are work, or that a pause of a few seconds drops them all.
+  builder.AddChannelArgument(GRPC_ARG_KEEPALIVE_TIME_MS, 30'000);
+  builder.AddChannelArgument(GRPC_ARG_KEEPALIVE_TIMEOUT_MS, 20'000);
+  // Of one connection; a caller's gRPC holds back what is more.
+  builder.AddChannelArgument(GRPC_ARG_MAX_CONCURRENT_STREAMS, 1'024);
   builder.AddChannelArgument(GRPC_ARG_KEEPALIVE_PERMIT_WITHOUT_CALLS, 1);
   builder.AddChannelArgument(GRPC_ARG_HTTP2_MIN_RECV_PING_INTERVAL_WITHOUT_DATA_MS, 100);
   builder.AddChannelArgument(GRPC_ARG_HTTP2_MAX_PING_STRIKES, 0);

@@ -1,5 +1,5 @@
 // One gRPC server on one address: the Link service of a transport and whatever other services the process offers
-// there, with gRPC's health service and reflection. Thread-safe.
+// there, with gRPC's health service. Thread-safe.
 //
 //   auto server = GrpcServer::start({.listen = "0.0.0.0:7400", .link = transport.service(), .services = {kv}});
 #pragma once

@@ -379,6 +379,30 @@ TEST_F(ProxyData, StatusAdministrationAndHelloHavePlacesOfTheirOwn) {
   world.run_for(1'000);
 }
 
+TEST_F(ProxyData, RequestsUnderWayAreCountedInBytesToo) {
+  ProxyOptions options;
+  options.max_inflight_bytes = 1'000'000;
+  start_proxy(options);
+  std::vector<Respond<api::WriteResponse>> stuck;
+  node(1).on_write = [&](const api::WriteRequest&, auto& reply) {
+    stuck.push_back(std::move(reply));
+    return true;
+  };
+  v1::PutRequest request;
+  request.set_key("k");
+  request.set_value(std::string(900'000, 'v'));
+  proxy_runtime->post([&] {
+    proxy->dispatch(v1::kPut.id, v1::encode(request), proxy_runtime->now() + 10s, [](Result<std::string>) {});
+  });
+  ASSERT_TRUE(world.run_until([&] { return !stuck.empty(); }, world.now() + 100'000));
+  const auto refused = put("other", std::string(900'000, 'w'), 1s);
+  ASSERT_FALSE(refused);
+  EXPECT_EQ(refused.error().code(), ErrorCode::kBusy) << refused.error().to_string();
+  EXPECT_TRUE(get("small"));
+  proxy_runtime->post([&] { proxy.reset(); });
+  world.run_for(1'000);
+}
+
 // Nothing but the question itself makes an idle proxy look.
 TEST_F(ProxyData, IsNotReadyWithoutALeaderAndReadyAgainWithOne) {
   start_proxy();

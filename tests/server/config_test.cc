@@ -61,11 +61,14 @@ TEST(ServerConfig, NamesTheMistake) {
   EXPECT_THAT(mistake("listen = \"a:1\"\n"), HasSubstr("dir is not set"));
   EXPECT_THAT(mistake("dir = \"/d\"\n[storage]\nmemory = \"64MiB\"\n"), HasSubstr("from 128MiB to"));
   EXPECT_THAT(mistake("dir = \"/d\"\n[storage]\nmemory = \"256MiB\"\nwrite_buffer = \"128MiB\"\n"),
-              HasSubstr("storage.memory = 256MiB is less than its parts may take, 484MiB: block_cache 16MiB, "
+              HasSubstr("storage.memory = 256MiB is less than its parts may take, 500MiB: block_cache 16MiB, "
                         "write_buffers 384MiB"));
   EXPECT_THAT(mistake("dir = \"/d\"\n[storage]\nwrite_buffer = \"1KiB\"\n"),
               HasSubstr("storage.write_buffer = 1KiB: at least 1MiB, or 0 for a share"));
   EXPECT_THAT(mistake("dir = \"/d\"\n[limits]\nqueue = \"1MiB\"\n"), HasSubstr("limits.queue = 1MiB: at least 8MiB"));
+  EXPECT_THAT(mistake("dir = \"/d\"\n[limits]\nanswers = \"1MiB\"\n"), HasSubstr("limits.answers = 1MiB: at least 8MiB"));
+  EXPECT_THAT(mistake("role = \"proxy\"\nnodes = [\"a:1\"]\n[limits]\nanswers = \"1MiB\"\n"),
+              HasSubstr("limits.answers = 1MiB: at least 8MiB"));
   EXPECT_THAT(mistake("role = \"proxy\"\n"), HasSubstr("nodes is not set"));
   EXPECT_THAT(mistake("role = \"proxy\"\nnodes = [\"x\"]\n"), HasSubstr("nodes: \"x\" is not host:port"));
   EXPECT_THAT(mistake("role = \"chef\"\n"), HasSubstr("role = \"chef\"; there are node, proxy and local"));

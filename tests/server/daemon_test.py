@@ -237,6 +237,25 @@ class DaemonTest(unittest.TestCase):
         self.assertEqual(http(self.port + 100, "/livez")[0], 200)
         self.assertEqual(proxy.end()[0], 0)
 
+    def test_reflection_is_served_where_it_was_asked_for(self):
+        def reflects():
+            with grpc.insecure_channel(f"127.0.0.1:{self.port}") as channel:
+                stream = channel.stream_stream("/grpc.reflection.v1alpha.ServerReflection/ServerReflectionInfo")
+                return list(stream(iter([b"\x3a\x00"]), timeout=20))  # list_services
+
+        arguments = ["proxy", "--nodes", "127.0.0.1:1", "--listen", f"127.0.0.1:{self.port}", "--http",
+                     f"127.0.0.1:{self.port + 100}"]
+        proxy = self.start(*arguments)
+        self.wait_for(lambda: http(self.port + 100, "/livez")[0] == 200)
+        with self.assertRaises(grpc.RpcError) as refused:
+            reflects()
+        self.assertEqual(refused.exception.code(), grpc.StatusCode.UNIMPLEMENTED)
+        self.assertEqual(proxy.end()[0], 0)
+        proxy = self.start(*arguments, "--reflection")
+        self.wait_for(lambda: http(self.port + 100, "/livez")[0] == 200)
+        self.assertIn(b"meridian.v1.KeyValue", reflects()[0])
+        self.assertEqual(proxy.end()[0], 0)
+
     def test_connections_that_say_nothing_do_not_hold_the_end_up(self):
         proxy = self.start("proxy", "--nodes", "127.0.0.1:1", "--listen", f"127.0.0.1:{self.port}", "--http",
                            f"127.0.0.1:{self.port + 100}")

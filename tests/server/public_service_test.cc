@@ -32,7 +32,7 @@ class PublicServiceTest : public ::testing::Test {
          .link = transport_->service(),
          .services = make_public_services(
              runtime_, [this](MethodId method, IncomingCall call) { dispatch(method, std::move(call)); },
-             {.max_in_flight = 2})});
+             {.max_in_flight = 2, .answers = answers_})});
     ASSERT_TRUE(server) << server.error().to_string();
     server_ = std::move(*server);
     channel_ = grpc::CreateChannel(server_->address(), grpc::InsecureChannelCredentials());
@@ -66,7 +66,7 @@ class PublicServiceTest : public ::testing::Test {
     }
     v1::GetResponse response;
     response.set_found(true);
-    response.set_value(request->key() + "!");
+    response.set_value(request->key() == "large" ? std::string(1 << 20, 'x') : request->key() + "!");
     call.respond(v1::encode(response));
   }
 
@@ -95,6 +95,7 @@ class PublicServiceTest : public ::testing::Test {
     return status;
   }
 
+  const std::shared_ptr<AnswerBudget> answers_ = std::make_shared<AnswerBudget>(2u << 20);
   EventLoop runtime_;
   std::unique_ptr<GrpcTransport> transport_;
   std::unique_ptr<GrpcServer> server_;
@@ -167,6 +168,16 @@ TEST_F(PublicServiceTest, RefusesMoreThanTheLimitAsBusy) {
   });
   released.get_future().wait();
   EXPECT_TRUE(get("key", &response).ok());
+}
+
+TEST_F(PublicServiceTest, SharesTheBudgetOfAnswersThatNobodyHasTaken) {
+  v1::GetResponse response;
+  EXPECT_TRUE(get("large", &response).ok());
+  answers_->take(3u << 19);  // somebody else's
+  EXPECT_EQ(get("large", &response).error_code(), grpc::StatusCode::RESOURCE_EXHAUSTED);
+  EXPECT_TRUE(get("small", &response).ok());
+  answers_->give_back(3u << 19);
+  EXPECT_TRUE(get("large", &response).ok());
 }
 
 TEST_F(PublicServiceTest, ShutsDownWithACallThatNobodyAnswers) {

@@ -11,6 +11,7 @@
 #include <utility>
 
 #include "base/event_loop.h"
+#include "base/grpc/answer_budget.h"
 #include "base/grpc/grpc_server.h"
 #include "base/grpc/grpc_transport.h"
 #include "base/grpc/reactor.h"
