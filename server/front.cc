@@ -8,6 +8,7 @@
 #include <map>
 
 #include "base/grpc/reflection.h"
+#include "base/grpc/listener.h"
 #include "base/log.h"
 #include "server/command_line.h"
 #include "server/latency.h"
@@ -156,9 +157,12 @@ void Front::register_process_metrics() {
   Gauge& memory = metrics_.gauge("meridian_process_resident_bytes", "Resident memory of the process.");
   Gauge& processor = metrics_.gauge("meridian_process_cpu_seconds", "Processor time used by the process.");
   Gauge& answers = metrics_.gauge("meridian_answers_held_bytes", "Answers that their callers have not taken yet.");
+  Counter& refused = metrics_.counter("meridian_connections_refused_total",
+                                      "Connections closed at once because too few open files are allowed.");
   Counter& dropped = metrics_.counter("meridian_log_lines_dropped_total",
                                       "Log lines dropped because nobody reads standard error.");
-  process_metrics_ = metrics_.on_scrape([&memory, &processor, &answers, &dropped, budget = answers_] {
+  process_metrics_ = metrics_.on_scrape([&memory, &processor, &answers, &dropped, &refused, budget = answers_] {
+    if (const std::uint64_t total = link::Listener::refused(); total > refused.value()) refused.add(total - refused.value());
     answers.set(static_cast<double>(budget->held()));
     if (const std::uint64_t total = log_lines_dropped(); total > dropped.value()) dropped.add(total - dropped.value());
     std::uint64_t total = 0, resident = 0;

@@ -8,6 +8,7 @@ import fcntl
 import os
 import random
 import re
+import resource
 import shutil
 import signal
 import socket
@@ -236,6 +237,46 @@ class DaemonTest(unittest.TestCase):
         self.wait_for(lambda: "SIGHUP" in proxy.process.stderr.readline())
         self.assertEqual(http(self.port + 100, "/livez")[0], 200)
         self.assertEqual(proxy.end()[0], 0)
+
+    def test_connections_beyond_the_open_files_are_closed_and_later_ones_are_taken(self):
+        def answers():
+            with grpc.insecure_channel(f"127.0.0.1:{self.port}", options=[("grpc.use_local_subchannel_pool", 1)]) as channel:
+                channel.unary_unary("/grpc.health.v1.Health/Check")(b"", timeout=2)
+                return True
+
+        def retry_until(condition):
+            deadline = time.monotonic() + TIMEOUT
+            while True:
+                try:
+                    if condition():
+                        return
+                except grpc.RpcError:
+                    pass
+                self.assertLess(time.monotonic(), deadline)
+
+        limit = 200
+        process = subprocess.Popen([MERIDIAN, "proxy", "--nodes", "127.0.0.1:1", "--listen", f"127.0.0.1:{self.port}",
+                                    "--http", f"127.0.0.1:{self.port + 100}"], stderr=subprocess.PIPE, text=True,
+                                   preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_NOFILE, (limit, limit)))
+        try:
+            self.wait_for(lambda: http(self.port + 100, "/livez")[0] == 200)
+            retry_until(answers)
+            crowd = []
+            for _ in range(400):
+                crowd.append(socket.create_connection(("127.0.0.1", self.port)))
+            metric = r"\nmeridian_connections_refused_total [1-9]"
+            self.wait_for(lambda: re.search(metric, http(self.port + 100, "/metrics")[1]))
+            with self.assertRaises(grpc.RpcError):
+                answers()
+            for s in crowd:
+                s.close()
+            retry_until(answers)
+            process.send_signal(signal.SIGTERM)
+            _, err = process.communicate(timeout=TIMEOUT)
+            self.assertEqual(process.returncode, 0, err)
+            self.assertIn("too few open files", err)
+        finally:
+            process.kill()
 
     def test_reflection_is_served_where_it_was_asked_for(self):
         def reflects():
