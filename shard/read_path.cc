@@ -180,11 +180,13 @@ void ReadPath::retry_at(WallTime when) {
 }
 
 void ReadPath::serve(Read read, Timestamp at) {
-  if (auto* get = std::get_if<Get>(&read.what)) return serve_get(std::move(*get), at);
-  serve_scan(std::move(std::get<Scan>(read.what)), at);
+  if (auto* get = std::get_if<Get>(&read.what)) return serve_get(std::move(*get), at, read.deadline);
+  serve_scan(std::move(std::get<Scan>(read.what)), at, read.deadline);
 }
 
 namespace {
+
+Error too_late() { return Error(ErrorCode::kDeadlineExceeded, "the deadline passed before the read was served"); }
 
 // False: the answer would become too large, and ends before this item. The first one fits whatever it is.
 bool add_item(api::ReadResponse& response, const txn::VersionedValue& value, std::size_t& bytes_left) {
@@ -258,7 +260,7 @@ Result<> ReadPath::read_from_memory(const api::ReadRequest& request, Timestamp a
   return {};
 }
 
-void ReadPath::serve_get(Get get, Timestamp at) {
+void ReadPath::serve_get(Get get, Timestamp at, MonoTime deadline) {
   api::ReadResponse response;
   *response.mutable_info() = info(at);
   Result<> read = read_from_memory(get.request, at, response);
@@ -274,17 +276,18 @@ void ReadPath::serve_get(Get get, Timestamp at) {
   };
   response.clear_items();
   auto job = std::make_shared<Job>(Job{std::move(get), std::move(response), deps_.engine.snapshot(), {}});
-  deps_.runtime.run_blocking(
-      [job, at, most = most_bytes(), &engine = deps_.engine] {
-        job->result = read_from_disk(engine, job->get.request, at, *job->snapshot, most, job->response);
-      },
-      [job] {
-        if (!job->result) return job->get.reply(fail(job->result.error()));
-        job->get.reply(std::move(job->response));
-      });
+  blocking_.run({deadline,
+                 [job, at, most = most_bytes(), &engine = deps_.engine] {
+                   job->result = read_from_disk(engine, job->get.request, at, *job->snapshot, most, job->response);
+                 },
+                 [job](bool ran) {
+                   if (!ran) return job->get.reply(fail(too_late()));
+                   if (!job->result) return job->get.reply(fail(job->result.error()));
+                   job->get.reply(std::move(job->response));
+                 }});
 }
 
-void ReadPath::serve_scan(Scan scan, Timestamp at) {
+void ReadPath::serve_scan(Scan scan, Timestamp at, MonoTime deadline) {
   struct Job {
     Scan scan;
     api::ReadInfo info;
@@ -292,14 +295,15 @@ void ReadPath::serve_scan(Scan scan, Timestamp at) {
     std::optional<Result<api::ScanResponse>> result;
   };
   auto job = std::make_shared<Job>(Job{std::move(scan), info(at), deps_.engine.snapshot(), {}});
-  deps_.runtime.run_blocking(
-      [job, at, &engine = deps_.engine] {
-        job->result.emplace(scan_page(engine, job->scan.request, at, {.snapshot = job->snapshot.get()}));
-      },
-      [job] {
-        if (*job->result) *(*job->result)->mutable_info() = std::move(job->info);
-        job->scan.reply(std::move(*job->result));
-      });
+  blocking_.run({deadline,
+                 [job, at, &engine = deps_.engine] {
+                   job->result.emplace(scan_page(engine, job->scan.request, at, {.snapshot = job->snapshot.get()}));
+                 },
+                 [job](bool ran) {
+                   if (!ran) return job->scan.reply(fail(too_late()));
+                   if (*job->result) *(*job->result)->mutable_info() = std::move(job->info);
+                   job->scan.reply(std::move(*job->result));
+                 }});
 }
 
 api::ReadInfo ReadPath::info(Timestamp at) const {
