@@ -1,14 +1,17 @@
 #include "base/check.h"
 
-#include <cstdio>
 #include <cstdlib>
+
+#include <fmt/format.h>
+
+#include "base/line_output.h"
 
 namespace meridian::internal {
 
+// Whoever must stop does not wait for somebody to read why.
 void check_failed(const char* file, int line, const char* expression, const std::string& message) {
-  std::fprintf(stderr, "%s:%d: CHECK failed: %s%s%s\n", file, line, expression, message.empty() ? "" : ": ",
-               message.c_str());
-  std::fflush(stderr);
+  LineOutput::standard_error().write(
+      fmt::format("{}:{}: CHECK failed: {}{}{}\n", file, line, expression, message.empty() ? "" : ": ", message));
   std::abort();
 }
 

@@ -1,18 +1,19 @@
 #include "base/log.h"
 
+#include <unistd.h>
+
 #include <chrono>
-#include <memory>
 #include <mutex>
 
 #include <fmt/chrono.h>
-#include <spdlog/logger.h>
-#include <spdlog/sinks/stdout_color_sinks.h>
-#include <spdlog/spdlog.h>
+
+#include "base/line_output.h"
 
 namespace meridian {
 
 namespace internal {
 std::atomic<LogLevel> log_level{LogLevel::kWarning};
+std::atomic<std::uint64_t> log_lines_dropped{0};
 }  // namespace internal
 
 namespace {
@@ -21,7 +22,7 @@ namespace {
 struct LogState {
   std::mutex mutex;
   LogFormat format = LogFormat::kText;
-  std::shared_ptr<spdlog::logger> logger;
+  std::uint64_t dropped_untold = 0;
   std::function<void(const LogRecord&)> sink;
   std::function<WallTime()> clock;
 };
@@ -96,23 +97,27 @@ std::string format_time(WallTime time) {
                      time.us() - seconds * 1'000'000);
 }
 
-spdlog::level::level_enum spdlog_level(LogLevel level) {
-  switch (level) {
-    case LogLevel::kDebug: return spdlog::level::debug;
-    case LogLevel::kInfo: return spdlog::level::info;
-    case LogLevel::kWarning: return spdlog::level::warn;
-    case LogLevel::kError: return spdlog::level::err;
-    case LogLevel::kOff: break;
+std::string format_line(const LogRecord& record, LogFormat format) {
+  if (format == LogFormat::kJson) return format_log_json(record) + '\n';
+  std::string line = fmt::format("{} {:<7} {} ({}:{})", format_time(record.time), to_string(record.level),
+                                 format_log_text(record), short_path(record.file), record.line);
+  if (record.level >= LogLevel::kWarning && isatty(STDERR_FILENO) != 0) {
+    line = fmt::format("{}{}\x1b[m", record.level == LogLevel::kWarning ? "\x1b[33m" : "\x1b[31m", line);
   }
-  return spdlog::level::off;
+  return line + '\n';
 }
 
 // Requires: state().mutex is held.
-void open_stderr(LogState& log) {
-  log.logger = std::make_shared<spdlog::logger>("meridian", std::make_shared<spdlog::sinks::stderr_color_sink_mt>());
-  log.logger->set_level(spdlog::level::trace);  // decided before a record is made
-  log.logger->set_pattern(log.format == LogFormat::kJson ? "%v" : "%^%v%$");
-  log.logger->flush_on(spdlog::level::info);
+void write_line(LogState& log, const LogRecord& record) {
+  LineOutput& out = LineOutput::standard_error();
+  if (log.dropped_untold > 0) {
+    const std::vector<LogField> fields{{"lines", log.dropped_untold}};
+    const LogRecord told{LogLevel::kWarning, record.time, "log lines were dropped, for nobody read them", fields, __FILE__, __LINE__};
+    if (out.write(format_line(told, log.format))) log.dropped_untold = 0;
+  }
+  if (log.dropped_untold == 0 && out.write(format_line(record, log.format))) return;
+  ++log.dropped_untold;
+  internal::log_lines_dropped.fetch_add(1, std::memory_order_relaxed);
 }
 
 }  // namespace
@@ -168,7 +173,6 @@ void start_log(LogFormat format, LogLevel level) {
   LogState& log = state();
   const std::lock_guard lock(log.mutex);
   log.format = format;
-  open_stderr(log);
   internal::log_level = level;
 }
 
@@ -207,10 +211,7 @@ void write_log(LogLevel level, const char* file, int line, std::string_view mess
           : WallTime(std::chrono::duration_cast<Duration>(std::chrono::system_clock::now().time_since_epoch()).count());
   const LogRecord record{level, time, message, all, file, line};
   if (log.sink) return log.sink(record);
-  if (!log.logger) open_stderr(log);
-  if (log.format == LogFormat::kJson) return log.logger->log(spdlog_level(level), format_log_json(record));
-  log.logger->log(spdlog_level(level), fmt::format("{} {:<7} {} ({}:{})", format_time(time), to_string(level),
-                                                   format_log_text(record), short_path(file), line));
+  write_line(log, record);
 }
 
 }  // namespace internal

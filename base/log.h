@@ -3,7 +3,8 @@
 //   LOG_INFO("election won", {{"term", term}, {"shard", shard}});
 //
 // Below the level in force it costs one relaxed load; the fields are not even evaluated. Any thread.
-// The process has one log; start_log() directs it to standard error, set_log_sink() to a function
+// The process has one log; start_log() directs it to standard error, which it never waits for: lines that nobody reads are
+// dropped and counted. set_log_sink() directs it to a function
 // (the simulator's, which also sets the clock, so that a log is a function of the seed).
 #pragma once
 
@@ -82,6 +83,8 @@ std::string format_log_json(const LogRecord& record);
 // Directs the log to standard error. Call before other threads log. Until then, warnings and errors only.
 void start_log(LogFormat format, LogLevel level);
 void set_log_level(LogLevel level);
+// Lines that standard error did not take; the next one that it takes is preceded by a line that says how many.
+std::uint64_t log_lines_dropped();
 // Directs the log to a function, called one record at a time; null: back to standard error.
 void set_log_sink(std::function<void(const LogRecord&)> sink);
 // Where records take their time from; null: the wall clock.
@@ -91,9 +94,12 @@ void set_thread_log_context(std::string key, std::string value);
 
 namespace internal {
 extern std::atomic<LogLevel> log_level;
+extern std::atomic<std::uint64_t> log_lines_dropped;
 void write_log(LogLevel level, const char* file, int line, std::string_view message,
                std::initializer_list<LogField> fields = {});
 }  // namespace internal
+
+inline std::uint64_t log_lines_dropped() { return internal::log_lines_dropped.load(std::memory_order_relaxed); }
 
 inline bool log_enabled(LogLevel level) { return level >= internal::log_level.load(std::memory_order_relaxed); }
 

@@ -19,9 +19,9 @@ struct Parts {
       : runtime(deps.runtime),
         transport(deps.transport),
         options(std::move(o)),
-        own_metrics(deps.metrics == nullptr ? std::make_unique<Metrics>() : nullptr),
+        own_metrics(deps.metrics == nullptr ? std::make_shared<Metrics>() : nullptr),
         traffic(std::make_shared<Traffic>(
-            deps.metrics == nullptr ? *own_metrics : *deps.metrics,
+            own_metrics, deps.metrics == nullptr ? *own_metrics : *deps.metrics,
             Admission::Options{options.min_inflight, options.max_inflight, options.queueing})),
         topology(runtime, transport, clock, options),
         router(runtime, transport, topology, clock, *traffic, options) {}
@@ -29,7 +29,7 @@ struct Parts {
   Runtime& runtime;
   Transport& transport;
   const ProxyOptions options;
-  const std::unique_ptr<Metrics> own_metrics;
+  const std::shared_ptr<Metrics> own_metrics;
   const std::shared_ptr<Traffic> traffic;
   std::map<MethodId, MethodTraffic> methods;
   ClusterClock clock;

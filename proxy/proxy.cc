@@ -1,6 +1,7 @@
 #include "proxy/proxy.h"
 
 #include <algorithm>
+#include <optional>
 #include <type_traits>
 #include <utility>
 
@@ -64,19 +65,40 @@ constexpr Served kServed[] = {served(v1::kGet),         served(v1::kMultiGet),  
                               served(v1::kGetStatus),   served(v1::kAddNode),       served(v1::kRemoveNode),
                               served(v1::kReplaceNode), served(v1::kTransferLeader)};
 
+// Whoever asks what is wrong, or mends it, does so when data requests have taken every place and none of them ends. So
+// these have places of their own; Hello, answered at once, needs none.
+constexpr std::uint32_t kControlRetryMs = 100;
+
+std::optional<Error> refusal(const Traffic& all, const ProxyOptions& options, bool data, std::size_t bytes) {
+  if (!data) {
+    if (all.control < options.max_control_inflight) return std::nullopt;
+    return Error(ErrorCode::kBusy, fmt::format("{} requests for status and administration are under way; the limit is {}",
+                                               all.control, options.max_control_inflight))
+        .with_retry_after(kControlRetryMs);
+  }
+  if (all.inflight_bytes + bytes > options.max_inflight_bytes && all.inflight > 0) {
+    return Error(ErrorCode::kBusy, fmt::format("requests of {} bytes are under way, and this one has {}; the limit is {}",
+                                               all.inflight_bytes, bytes, options.max_inflight_bytes))
+        .with_retry_after(all.admission.wait_ms(all.inflight));
+  }
+  if (all.admission.admits(all.inflight) && !BUGGIFY("proxy.busy")) return std::nullopt;
+  return Error(ErrorCode::kBusy, fmt::format("{} requests are under way; the limit is {} at the present pace",
+                                             all.inflight, all.admission.limit()))
+      .with_retry_after(all.admission.wait_ms(all.inflight));
+}
+
 void accept(Parts& parts, const Served& method, MethodTraffic& traffic, IncomingCall call) {
   if (parts.draining) return call.respond(fail(ErrorCode::kUnavailable, "this proxy is shutting down"));
-  Traffic& all = *parts.traffic;
-  if (!all.admission.admits(all.inflight) || BUGGIFY("proxy.busy")) {
-    all.refused.add();
-    return call.respond(fail(Error(ErrorCode::kBusy, fmt::format("{} requests are under way; the limit is {} at the present pace",
-                                                                 all.inflight, all.admission.limit()))
-                                 .with_retry_after(all.admission.wait_ms(all.inflight))));
+  if (method.id != v1::kHello.id) {
+    if (std::optional<Error> busy = refusal(*parts.traffic, parts.options, traffic.data, call.payload.size())) {
+      parts.traffic->refused.add();
+      return call.respond(fail(std::move(*busy)));
+    }
   }
   const MonoTime now = parts.runtime.now();
   const Duration longest = is_admin(method.id) ? parts.options.admin_deadline : parts.options.default_deadline;
   const MonoTime deadline = effective_deadline(call.deadline, now, longest);
-  Reply reply(parts.traffic, traffic, parts.runtime, std::move(call.respond));
+  Reply reply(parts.traffic, traffic, parts.runtime, call.payload.size(), std::move(call.respond));
   if (deadline <= now) return reply(fail(ErrorCode::kDeadlineExceeded, "the deadline had passed on arrival"));
   method.serve(parts, std::move(call), deadline, std::move(reply));
 }
@@ -108,18 +130,24 @@ Proxy::~Proxy() = default;
 
 void Proxy::start() { parts_->topology.start(); }
 
-bool Proxy::ready() const { return !parts_->draining && parts_->topology.known() && parts_->topology.any_reachable(); }
+bool Proxy::ready() const { return not_ready().empty(); }
 
 std::string Proxy::not_ready() const {
   if (parts_->draining) return "shutting down";
-  if (ready()) return "";
-  if (parts_->topology.uninitialised()) return parts_->topology.not_initialised().message();
-  return parts_->topology.describe_unknown();
+  proxy::TopologyCache& topology = parts_->topology;
+  // Where no requests come because of the answer, nothing else would find out that it is no longer true.
+  topology.refresh_if_old();
+  if (!topology.known() || !topology.any_reachable()) {
+    return topology.uninitialised() ? topology.not_initialised().message() : topology.describe_unknown();
+  }
+  if (topology.leader_answers()) return "";
+  topology.refresh();
+  return "no leader answers; writes and linearizable reads wait";
 }
 
 void Proxy::drain() { parts_->draining = true; }
 
-std::size_t Proxy::in_flight() const { return parts_->traffic->inflight; }
+std::size_t Proxy::in_flight() const { return parts_->traffic->inflight + parts_->traffic->control; }
 
 void Proxy::dispatch(MethodId method, std::string payload, MonoTime deadline, ResponseCallback respond) {
   dispatch(method, IncomingCall{std::move(payload), deadline, {}, Responder(std::move(respond))});

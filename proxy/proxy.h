@@ -34,10 +34,14 @@ struct ProxyOptions {
   Duration admin_deadline = std::chrono::seconds(60);
   Duration max_clock_offset = std::chrono::milliseconds(250);
   Duration request_window = std::chrono::minutes(10);  // how long nodes remember request ids
-  // Requests under way, of all callers. More are refused as busy than what the cluster has shown to keep up with, with
+  // Data requests under way, of all callers. More are refused as busy than what the cluster has shown to keep up with, with
   // `queueing` of waiting; between these bounds (proxy/admission.h).
   std::size_t min_inflight = 1'280;
   std::size_t max_inflight = 65'536;
+  // What the requests under way hold, as they came.
+  std::size_t max_inflight_bytes = 256u << 20;
+  // Status and administration under way, whatever data is.
+  std::size_t max_control_inflight = 256;
   Duration queueing = std::chrono::milliseconds(25);
   // An attempt without an answer is given up after this, doubled with each silence of the same call.
   Duration attempt_timeout = std::chrono::seconds(1);
@@ -68,7 +72,7 @@ class Proxy {
 
   // Begins to learn the topology.
   void start();
-  // Knows a topology of which some node answered when last asked.
+  // Knows a topology of which some node answered when last asked, and who leads.
   bool ready() const;
   // What keeps it from being ready, for people; empty: nothing.
   std::string not_ready() const;

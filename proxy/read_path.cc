@@ -46,9 +46,11 @@ void serve(Parts& parts, v1::MultiGetRequest request, Meta meta, Reply reply) {
   const int keys = request.keys_size();
   serve_read(parts, std::move(request), std::move(meta), std::move(reply),
              [keys](api::ReadResponse&& from) -> Result<std::string> {
-               if (from.items_size() != keys) return fail(wrong_count(from.items_size(), keys));
+               const int answered = from.items_size();
+               if (answered == 0 || answered > keys) return fail(wrong_count(answered, keys));
                v1::MultiGetResponse to;
-               to.mutable_items()->Reserve(keys);
+               to.set_rest(static_cast<std::uint32_t>(keys - answered));
+               to.mutable_items()->Reserve(answered);
                for (api::ReadItem& item : *from.mutable_items()) {
                  v1::MultiGetResponse::Item& out = *to.add_items();
                  out.set_found(item.found());

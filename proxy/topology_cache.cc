@@ -89,6 +89,7 @@ void TopologyCache::on_topology(const Address& address, MonoTime sent, Result<ap
     clock_.learn(answer->cluster_time_us(), sent, runtime_.now());
     learn_state(answer->state());
     leader_spoke = answer->leader_node_id() != 0 && answer->node_id() == answer->leader_node_id();
+    endpoint.follows = !leader_spoke;
     learn_leader(answer->leader_node_id(), answer->leader_term(), leader_spoke ? address : Address(), leader_spoke);
   }
   finish_waiting(address, leader_spoke);
@@ -137,6 +138,7 @@ std::optional<TopologyCache::Route> TopologyCache::leader() const {
 void TopologyCache::learn_leader(std::uint64_t node, std::uint64_t term, Address address, bool own_word) {
   const bool had_route = leader().has_value();
   const bool another = leader_.learn(node, term, std::move(address), own_word);
+  if (another && leader()) endpoints_[leader()->address].follows = false;
   if (another) LOG_DEBUG("leader learnt", {{"node", node}, {"term", term}});
   if ((another || !had_route) && leader() && on_leader_) on_leader_();
 }
@@ -182,6 +184,13 @@ bool TopologyCache::any_reachable() const {
     const auto it = endpoints_.find(node.address);
     return it != endpoints_.end() && it->second.reachable;
   });
+}
+
+bool TopologyCache::leader_answers() const {
+  const std::optional<Route> route = leader();
+  if (!route) return false;
+  const auto it = endpoints_.find(route->address);
+  return it != endpoints_.end() && it->second.reachable && !it->second.follows;
 }
 
 bool TopologyCache::uninitialised() const {

@@ -77,6 +77,8 @@ class TopologyCache {
   void answered(const Address& address, Duration latency);
   void failed(const Address& address);
   bool any_reachable() const;
+  // A leader is known, answered when last asked, and did not say that it no longer leads.
+  bool leader_answers() const;
   // What is the matter where nothing is known, for people.
   std::string describe_unknown() const;
   Error not_initialised() const;
@@ -96,6 +98,7 @@ class TopologyCache {
     MonoTime last_asked;
     Verdict verdict = Verdict::kUnasked;
     bool reachable = false;
+    bool follows = false;  // it said so when last asked, and nobody named it since
     MonoTime failed_until;
     Duration latency{0};  // smoothed; 0: not measured
   };

@@ -192,6 +192,10 @@ Result<> check_node_spec(const v1::NodeSpec& spec) {
                 fmt::format("\"{}\" is no address; it is host:port, such as 127.0.0.1:7401",
                             address.substr(0, kMaxAddressBytes)));
   }
+  if (const std::string_view host = std::string_view(address).substr(0, colon); host == "0.0.0.0" || host == "[::]") {
+    return fail(ErrorCode::kInvalidArgument,
+                fmt::format("{} is where a node listens, not where others reach it; name its host", address));
+  }
   if (spec.region().empty() || spec.region().size() > kMaxRegionBytes) {
     return fail(ErrorCode::kInvalidArgument, fmt::format("the region of {} has {} bytes; it has 1 to {}", address,
                                                          spec.region().size(), kMaxRegionBytes));

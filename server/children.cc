@@ -33,6 +33,10 @@ std::vector<std::string> Children::arguments(NodeConfig config, pid_t parent) {
   config.declare(settings);
   for (const Settings::Description& d : settings.describe()) {
     if (d.key == "role") continue;
+    if (d.is_bool) {
+      if (d.value == "true") out.push_back(d.flag);
+      continue;
+    }
     std::string value = d.is_list ? fmt::format("{}", fmt::join(peers, ",")) : unquoted(d.value);
     if (!value.empty()) out.push_back(d.flag + "=" + value);
   }

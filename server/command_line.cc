@@ -23,7 +23,7 @@ class Role {
       if (d.key == "role") continue;
       const std::string help = fmt::format("{} [{}]", d.help, d.value);
       if (d.is_bool) {
-        app_->add_flag_function(d.flag + "{true}", [this, key = d.key](std::int64_t) { given_[key] = "true"; }, help);
+        app_->add_flag_function(d.flag + "{true}", [this, key = d.key](std::int64_t on) { given_[key] = on > 0 ? "true" : "false"; }, help);
       } else {
         app_->add_option_function<std::string>(
             d.flag, [this, key = d.key](const std::string& text) { given_[key] = text; }, help);

@@ -15,6 +15,16 @@ std::string not_empty(std::string_view text) { return text.empty() ? "is empty" 
 
 std::string empty_or_host_port(std::string_view text) { return text.empty() ? "" : check_host_port(text); }
 
+// Where others are told to connect to.
+std::string empty_or_reachable(std::string_view text) {
+  if (std::string wrong = empty_or_host_port(text); text.empty() || !wrong.empty()) return wrong;
+  const std::size_t colon = text.rfind(':');
+  if (text.substr(colon + 1).find_first_not_of('0') == std::string_view::npos) return "has port 0, at which nobody is reached";
+  const std::string_view host = text.substr(0, colon);
+  if (host != "0.0.0.0" && host != "[::]") return "";
+  return "is where a process listens on all its addresses, not where others reach it; name the host";
+}
+
 std::string region_name(std::string_view text) {
   if (text.empty() || text.size() > 64) return "is not a region's name (1 to 64 characters)";
   for (const char c : text) {
@@ -57,10 +67,16 @@ void declare_limits(Settings& s, LimitsConfig& c) {
   s.add_bytes("limits.frame", "largest message between processes", &c.frame, 5 << 20, 256 << 20);
   s.add_bytes("limits.queue", "requests that wait at a node; beyond it they are refused as busy; 0: a share of its memory",
               &c.queue, 0, 1 << 30);
+  s.add_bytes("limits.answers",
+              "answers that their callers have not taken; beyond it large ones are refused as busy; 0: a share of a node's memory, "
+              "256MiB of a proxy",
+              &c.answers, 0, std::uint64_t{64} << 30);
+  s.add("limits.streams", "streams of callers at the same time; more are refused", &c.streams, 16, 1'000'000);
   s.add("limits.request_window", "how long request ids are remembered", &c.request_window, 10s, 24h);
   s.add("limits.clock_offset", "largest difference between two wall clocks", &c.clock_offset, 1ms, 10s);
 }
 
+constexpr auto kReflectionHelp = "serve gRPC's reflection, which takes a thread for each of its callers";
 constexpr auto kLatencyHelp = "delay between regions: none, lan, wan or a TOML file of pairs";
 constexpr auto kLatencyPeersHelp = "HOST:PORT=REGION of the others, for latency";
 
@@ -97,9 +113,10 @@ void NodeConfig::declare(Settings& s) {
   s.add_choice("role", "what this file is for", &role, {"node"});
   s.add("dir", "data directory", &dir, not_empty);
   s.add("listen", "address to listen on", &listen, check_host_port);
-  s.add("advertise", "address at which others reach this node; default: listen", &advertise, empty_or_host_port);
+  s.add("advertise", "address at which others reach this node; default: listen", &advertise, empty_or_reachable);
   s.add("region", "where it is", &region, region_name);
   s.add("http", "address for /metrics, /livez and /readyz; default: none", &http, empty_or_host_port);
+  s.add("reflection", kReflectionHelp, &reflection);
   s.add("shutdown_timeout", "time for a graceful end", &shutdown_timeout, 100ms, 5min);
   s.add("latency", kLatencyHelp, &latency);
   s.add("latency_peers", kLatencyPeersHelp, &latency_peers);
@@ -111,6 +128,10 @@ void NodeConfig::declare(Settings& s) {
 
 Result<> NodeConfig::check() const {
   if (dir.empty()) return fail(ErrorCode::kInvalidArgument, "dir is not set: --dir DIR, or dir = \"…\" in the file");
+  if (advertise.empty() && !empty_or_reachable(listen).empty() && !listen.ends_with(":0")) {
+    return fail(ErrorCode::kInvalidArgument,
+                fmt::format("listen = {} is on all addresses of this machine: say with advertise where others reach it", listen));
+  }
   RETURN_IF_ERROR(divide_memory(storage, limits));
   RETURN_IF_ERROR(check_raft(raft));
   return check_clocks(raft, limits);
@@ -119,10 +140,11 @@ Result<> NodeConfig::check() const {
 void ProxyConfig::declare(Settings& s) {
   s.add_choice("role", "what this file is for", &role, {"proxy"});
   s.add("listen", "address to listen on", &listen, check_host_port);
-  s.add("advertise", "address at which clients reach it; default: listen", &advertise, empty_or_host_port);
+  s.add("advertise", "address at which clients reach it; default: listen", &advertise, empty_or_reachable);
   s.add("nodes", "some nodes of the cluster; the others are learnt", &nodes);
   s.add("region", "where it is", &region, region_name);
   s.add("http", "address for /metrics, /livez and /readyz; default: none", &http, empty_or_host_port);
+  s.add("reflection", kReflectionHelp, &reflection);
   s.add("shutdown_timeout", "time for a graceful end", &shutdown_timeout, 100ms, 5min);
   s.add("latency", kLatencyHelp, &latency);
   s.add("latency_peers", kLatencyPeersHelp, &latency_peers);
@@ -135,6 +157,10 @@ Result<> ProxyConfig::check() const {
     if (const std::string wrong = check_host_port(node); !wrong.empty()) {
       return fail(ErrorCode::kInvalidArgument, fmt::format("nodes: \"{}\" {}", node, wrong));
     }
+  }
+  if (limits.answers != 0 && limits.answers < kLeastAnswers) {
+    return fail(ErrorCode::kInvalidArgument, fmt::format("limits.answers = {}: at least {}", format_bytes(limits.answers),
+                                                         format_bytes(kLeastAnswers)));
   }
   if (nodes.empty()) {
     return fail(ErrorCode::kInvalidArgument, "nodes is not set: --nodes HOST:PORT,… or nodes = […] in the file");

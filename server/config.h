@@ -47,7 +47,9 @@ struct LimitsConfig {
   std::uint64_t batch = 4 << 20;
   std::int64_t batch_keys = 100'000;
   std::uint64_t frame = 16 << 20;
-  std::uint64_t queue = 0;  // of a node; 0: a share of its memory
+  std::uint64_t queue = 0;    // of a node; 0: a share of its memory
+  std::uint64_t answers = 0;  // 0: a share of a node's memory; of a proxy AnswerBudget's
+  std::int64_t streams = 10'000;
   Duration clock_offset = 250ms;
   Duration request_window = 10min;
 
@@ -61,6 +63,7 @@ struct NodeConfig {
   std::string advertise;  // empty: listen
   std::string region = "default";
   std::string http;  // empty: none
+  bool reflection = false;
   Duration shutdown_timeout = 10s;
   LogConfig log;
   RaftConfig raft;
@@ -82,6 +85,7 @@ struct ProxyConfig {
   std::vector<std::string> nodes;
   std::string region = "default";
   std::string http;
+  bool reflection = false;
   Duration shutdown_timeout = 10s;
   LogConfig log;
   LimitsConfig limits;

@@ -3,9 +3,9 @@
 #include <unistd.h>
 
 #include <chrono>
-#include <cstdio>
 #include <future>
 
+#include "base/line_output.h"
 #include "base/log.h"
 #include "server/process.h"
 
@@ -29,7 +29,7 @@ int end_orderly(std::function<Result<>()> work, Duration bound) {
 
 void end_at_once(const Error& error) {
   LOG_ERROR("nothing can be trusted any more, ending", {{"error", error}});
-  std::fprintf(stderr, "meridian: fatal: %s\n", error.to_string().c_str());
+  LineOutput::standard_error().write(fmt::format("meridian: fatal: {}\n", error.to_string()));
   _exit(kExitFailed);
 }
 

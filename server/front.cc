@@ -7,6 +7,8 @@
 #include <fstream>
 #include <map>
 
+#include "base/grpc/reflection.h"
+#include "base/grpc/listener.h"
 #include "base/log.h"
 #include "server/command_line.h"
 #include "server/latency.h"
@@ -50,10 +52,13 @@ Result<Delays> make_delays(const Front::Options& options) {
 Front::Front(Options options)
     : options_(std::move(options)),
       metrics_(labels_of(options_.name)),
+      answers_(std::make_shared<AnswerBudget>(options_.answer_bytes != 0 ? options_.answer_bytes
+                                                                         : AnswerBudget::kDefaultBytes)),
       runtime_({.name = options_.name.empty() ? options_.role : options_.name, .pool = options_.pool, .reactor = reactor_}) {}
 
 Result<std::unique_ptr<Front>> Front::start(Options options) {
   ASSIGN_OR_RETURN(Delays delays, make_delays(options));
+  if (options.reflection) RETURN_IF_ERROR(serve_reflection());
   ASSIGN_OR_RETURN(const std::uint16_t port, probe_listen(options.listen, "--listen"));
   if (!options.http.empty()) RETURN_IF_ERROR(probe_listen(options.http, "--http"));
 
@@ -68,6 +73,9 @@ Result<std::unique_ptr<Front>> Front::start(Options options) {
                                                         GrpcTransportOptions{.address = front->address_,
                                                                              .zone = front->options_.region,
                                                                              .frame_bytes = front->options_.frame_bytes,
+                                                                             .max_streams = static_cast<std::size_t>(
+                                                                                 front->options_.max_streams),
+                                                                             .answers = front->answers_,
                                                                              .request_delay = delays.request,
                                                                              .answer_delay = delays.answer,
                                                                              .reactor = front->reactor_});
@@ -148,7 +156,15 @@ void Front::register_process_metrics() {
       .set(1);
   Gauge& memory = metrics_.gauge("meridian_process_resident_bytes", "Resident memory of the process.");
   Gauge& processor = metrics_.gauge("meridian_process_cpu_seconds", "Processor time used by the process.");
-  process_metrics_ = metrics_.on_scrape([&memory, &processor] {
+  Gauge& answers = metrics_.gauge("meridian_answers_held_bytes", "Answers that their callers have not taken yet.");
+  Counter& refused = metrics_.counter("meridian_connections_refused_total",
+                                      "Connections closed at once because too few open files are allowed.");
+  Counter& dropped = metrics_.counter("meridian_log_lines_dropped_total",
+                                      "Log lines dropped because nobody reads standard error.");
+  process_metrics_ = metrics_.on_scrape([&memory, &processor, &answers, &dropped, &refused, budget = answers_] {
+    if (const std::uint64_t total = link::Listener::refused(); total > refused.value()) refused.add(total - refused.value());
+    answers.set(static_cast<double>(budget->held()));
+    if (const std::uint64_t total = log_lines_dropped(); total > dropped.value()) dropped.add(total - dropped.value());
     std::uint64_t total = 0, resident = 0;
     if (std::ifstream statm("/proc/self/statm"); statm >> total >> resident) {
       memory.set(static_cast<double>(resident) * static_cast<double>(sysconf(_SC_PAGESIZE)));

@@ -12,6 +12,7 @@
 #include <vector>
 
 #include "base/event_loop.h"
+#include "base/grpc/answer_budget.h"
 #include "base/grpc/grpc_server.h"
 #include "base/grpc/grpc_transport.h"
 #include "base/grpc/reactor.h"
@@ -34,6 +35,9 @@ class Front {
     std::string latency;
     std::vector<std::string> latency_peers;
     std::size_t frame_bytes = 16 << 20;
+    std::uint64_t answer_bytes = 0;  // 0: AnswerBudget's
+    std::int64_t max_streams = 0;
+    bool reflection = false;
     std::shared_ptr<BlockingPool> pool;
     std::shared_ptr<LocalNetwork> network;  // of the parts of this process; null: there is no other
   };
@@ -47,6 +51,7 @@ class Front {
   Transport& transport() { return local_ ? static_cast<Transport&>(*local_) : *transport_; }
   Metrics& metrics() { return metrics_; }
   const Address& address() const { return address_; }
+  const std::shared_ptr<AnswerBudget>& answers() const { return answers_; }
 
   // not_ready: on HTTP's threads; what keeps it from serving, or empty.
   Result<> listen(std::vector<std::shared_ptr<ExtraService>> services, std::function<std::string()> not_ready);
@@ -92,6 +97,7 @@ class Front {
   Address listen_;
   Address address_;
   Metrics metrics_;
+  const std::shared_ptr<AnswerBudget> answers_;
   const std::shared_ptr<GrpcReactor> reactor_ = std::make_shared<GrpcReactor>(GrpcReactor::Use::kServesToo);
   EventLoop runtime_;
   std::unique_ptr<GrpcTransport> transport_;

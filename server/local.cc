@@ -145,7 +145,7 @@ Result<v1::GetStatusResponse> LocalCluster::wait_until_formed() {
   bool child_lost = false;
   while (formed.wait_for(std::chrono::seconds(0)) != std::future_status::ready) {
     const ProcessEvent event = wait_for_event(20ms);
-    if (event == ProcessEvent::kTerminate) given_up_ = true;
+    if (event == ProcessEvent::kTerminate || event == ProcessEvent::kHangUp) given_up_ = true;
     children_.tend(process_now());
     if (config_.processes && !config_.restart_children && children_.running() < config_.node_count()) {
       given_up_ = child_lost = true;
@@ -180,7 +180,9 @@ void LocalCluster::serve() {
   for (;;) {
     std::optional<Duration> wait;
     if (const auto next = children_.next_restart()) wait = std::max(*next - process_now(), Duration(0));
-    if (wait_for_event(wait) == ProcessEvent::kTerminate) return;
+    // It belongs to its terminal, and ends with it.
+    const ProcessEvent event = wait_for_event(wait);
+    if (event == ProcessEvent::kTerminate || event == ProcessEvent::kHangUp) return;
     children_.tend(process_now());
   }
 }

@@ -4,6 +4,7 @@
 
 #include <cstdio>
 
+#include "base/grpc/grpc_log.h"
 #include "base/log.h"
 #include "server/command_line.h"
 #include "server/ending.h"
@@ -18,6 +19,7 @@ namespace {
 void prepare(const LogConfig& log) {
   take_over_signals();
   start_log(log.parsed_format(), log.parsed_level());
+  take_over_grpc_log();
   raise_file_limit();
 }
 
@@ -27,7 +29,9 @@ int serve_until_told(Result<PartPtr> part, const std::string& role, Duration bou
     std::fprintf(stderr, "meridian %s: %s\n", role.c_str(), part.error().to_string().c_str());
     return kExitFailed;
   }
-  while (wait_for_event(std::nullopt) != ProcessEvent::kTerminate) {
+  for (ProcessEvent event; (event = wait_for_event(std::nullopt)) != ProcessEvent::kTerminate;) {
+    // Log rotation's way to ask for files to be opened anew, and a closed terminal's of saying so.
+    if (event == ProcessEvent::kHangUp) LOG_INFO("SIGHUP: the log goes to standard error, there is nothing to open anew");
   }
   LOG_INFO("ending", {{"role", role}});
   return end_orderly(

@@ -37,6 +37,7 @@ std::vector<NodeMemory::Part> NodeMemory::parts() const {
           {"write_buffers", kWriteBuffers * write_buffer},
           {"version_cache", version_cache},
           {"queue", queue},
+          {"answers", answers},
           // Twice: what is read back for a follower, too.
           {"log", 2 * recent_log},
           {"remembered_ids", remembered_ids}};
@@ -52,12 +53,14 @@ Result<NodeMemory> divide_memory(const StorageConfig& storage, const LimitsConfi
   RETURN_IF_ERROR(check_least("storage.block_cache", storage.block_cache, 1 << 20));
   RETURN_IF_ERROR(check_least("storage.write_buffer", storage.write_buffer, 1 << 20));
   RETURN_IF_ERROR(check_least("limits.queue", limits.queue, least_queue(limits)));
+  RETURN_IF_ERROR(check_least("limits.answers", limits.answers, kLeastAnswers));
   const std::uint64_t share = storage.memory / 16;
   const auto or_share = [share](std::uint64_t configured) { return configured != 0 ? configured : share; };
   const NodeMemory memory{.block_cache = or_share(storage.block_cache),
                           .write_buffer = or_share(storage.write_buffer),
                           .version_cache = or_share(storage.version_cache),
                           .queue = limits.queue != 0 ? limits.queue : std::max(share, least_queue(limits)),
+                          .answers = limits.answers != 0 ? limits.answers : std::max(share, kLeastAnswers),
                           .unflushed_log = share,
                           .recent_log = share / 4,
                           .remembered_ids = std::min(share, NodeMemory::kBytesPerRememberedId << 20)};

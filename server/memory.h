@@ -12,11 +12,15 @@
 
 namespace meridian::server {
 
+// Two of the largest.
+inline constexpr std::uint64_t kLeastAnswers = 8 << 20;
+
 struct NodeMemory {
   std::uint64_t block_cache = 0;      // blocks, indexes and filters of tables
   std::uint64_t write_buffer = 0;     // each of kWriteBuffers
   std::uint64_t version_cache = 0;    // records read lately
   std::uint64_t queue = 0;            // requests that wait, and entries that are not applied; beyond it: busy
+  std::uint64_t answers = 0;          // that their callers have not taken; beyond it: busy
   std::uint64_t unflushed_log = 0;    // on disk: entries that a restart would need, when the engine is asked to flush
   std::uint64_t recent_log = 0;       // applied entries at hand for followers; older ones are read back
   std::uint64_t remembered_ids = 0;   // of requests, at a leader

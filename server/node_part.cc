@@ -192,6 +192,7 @@ class NodeInProcess final : public Part {
 
 Result<std::unique_ptr<Part>> start_node(NodeConfig config, std::shared_ptr<BlockingPool> pool,
                                          const std::string& name, std::shared_ptr<LocalNetwork> network) {
+  ASSIGN_OR_RETURN(const NodeMemory memory, divide_memory(config.storage, config.limits));
   ASSIGN_OR_RETURN(auto front, Front::start({.name = name,
                                              .role = "node",
                                              .listen = config.listen,
@@ -201,6 +202,9 @@ Result<std::unique_ptr<Part>> start_node(NodeConfig config, std::shared_ptr<Bloc
                                              .latency = config.latency,
                                              .latency_peers = config.latency_peers,
                                              .frame_bytes = config.limits.frame,
+                                             .answer_bytes = memory.answers,
+                                             .max_streams = config.limits.streams,
+                                             .reflection = config.reflection,
                                              .pool = std::move(pool),
                                              .network = std::move(network)}));
   auto node = std::make_unique<NodeInProcess>(std::move(config), std::move(front));

@@ -66,6 +66,7 @@ ProcessEvent wait_for_event(std::optional<Duration> timeout) {
       signal = sigwaitinfo(&set, nullptr);
     }
     if (signal == SIGCHLD) return ProcessEvent::kChildEnded;
+    if (signal == SIGHUP) return ProcessEvent::kHangUp;
     if (signal > 0) return ProcessEvent::kTerminate;
     if (errno == EAGAIN) return ProcessEvent::kTimeout;
   }

@@ -20,7 +20,7 @@ inline constexpr int kExitUsage = 2;
 // The monotonic clock, for the main thread, which has no Runtime.
 MonoTime process_now();
 
-enum class ProcessEvent { kTerminate, kChildEnded, kTimeout };
+enum class ProcessEvent { kTerminate, kHangUp, kChildEnded, kTimeout };
 
 // Blocks SIGTERM, SIGINT, SIGHUP and SIGCHLD in this thread and all it will start, so that wait_for_event()
 // alone receives them; ignores SIGPIPE. Before any other thread exists.

@@ -35,7 +35,7 @@ class ProxyInProcess final : public ProxyPart {
       proxy_->start();
     });
     auto dispatch = [this](MethodId method, IncomingCall call) { proxy_->dispatch(method, std::move(call)); };
-    return front_->listen(make_public_services(front_->runtime(), dispatch), [this] {
+    return front_->listen(make_public_services(front_->runtime(), dispatch, {.answers = front_->answers()}), [this] {
       return front_->ask_loop([this] { return proxy_->not_ready(); }, kLoopPatience)
           .value_or("its loop does not answer");
     });
@@ -88,6 +88,9 @@ Result<std::unique_ptr<ProxyPart>> start_proxy(ProxyConfig config, std::shared_p
                                              .latency = config.latency,
                                              .latency_peers = config.latency_peers,
                                              .frame_bytes = config.limits.frame,
+                                             .answer_bytes = config.limits.answers,
+                                             .max_streams = config.limits.streams,
+                                             .reflection = config.reflection,
                                              .pool = std::move(pool),
                                              .network = std::move(network)}));
   auto proxy = std::make_unique<ProxyInProcess>(std::move(config), std::move(front));

@@ -57,17 +57,29 @@ std::string printable(std::string_view text) {
   return out;
 }
 
+// Of all metadata together clients take 8 KiB, unless told otherwise; past that they see neither code nor detail. The
+// trailer is sent in base64.
+constexpr std::size_t kMaxMessage = 1'536, kMaxDetailMessage = 1'024, kMaxCauses = 1'536;
+
+std::string cut(std::string text, std::size_t limit) {
+  constexpr std::string_view kMore = "...";
+  if (text.size() > limit) text.replace(limit - kMore.size(), std::string::npos, kMore);
+  return text;
+}
+
 grpc::Status to_status(const Error& error, grpc::ServerContext& context) {
   v1::ErrorDetail detail;
   detail.set_code(static_cast<std::uint32_t>(error.code()));
-  detail.set_message(printable(error.message()));
-  for (const Error* cause = error.cause(); cause != nullptr; cause = cause->cause()) {
-    detail.add_causes(printable(cause->message()));
+  detail.set_message(cut(printable(error.message()), kMaxDetailMessage));
+  std::size_t left = kMaxCauses;
+  for (const Error* cause = error.cause(); cause != nullptr && left > 16; cause = cause->cause()) {
+    detail.add_causes(cut(printable(cause->message()), left));
+    left -= detail.causes(detail.causes_size() - 1).size();
   }
   detail.set_retry_after_ms(error.retry_after_ms());
   detail.set_definite(is_definite(error));
   context.AddTrailingMetadata("meridian-error-bin", detail.SerializeAsString());
-  return grpc::Status(status_code(error.code()), printable(error.to_string()));
+  return grpc::Status(status_code(error.code()), cut(printable(error.to_string()), kMaxMessage));
 }
 
 std::string to_string(const grpc::ByteBuffer& buffer) {
@@ -91,7 +103,9 @@ class UnaryCall;
 class Gateway {
  public:
   Gateway(Runtime& runtime, Dispatch dispatch, PublicServiceOptions options)
-      : runtime_(runtime), dispatch_(std::move(dispatch)), options_(options) {}
+      : runtime_(runtime), dispatch_(std::move(dispatch)), options_(std::move(options)) {
+    if (!options_.answers) options_.answers = std::make_shared<AnswerBudget>();
+  }
 
   void serve(grpc::ServerCompletionQueue* queue, const std::vector<std::pair<MethodId, Accept>>& methods);
   void accept(MethodId method, const Accept& accept);
@@ -105,7 +119,7 @@ class Gateway {
   friend class UnaryCall;
   Runtime& runtime_;
   const Dispatch dispatch_;
-  const PublicServiceOptions options_;
+  PublicServiceOptions options_;
   grpc::ServerCompletionQueue* queue_ = nullptr;
   link::StreamCount outstanding_;  // calls, and of each method the one that waits for a caller
 
@@ -126,6 +140,9 @@ class UnaryCall : public std::enable_shared_from_this<UnaryCall> {
   // The first answer counts. Any thread.
   void answer(Result<std::string> answer) {
     if (answered_.exchange(true)) return;
+    AnswerBudget& answers = *gateway_.options_.answers;
+    if (answer && !answers.admits(answer->size())) answer = fail(answers.refusal(answer->size()));
+    if (answer) answers.take(held_ = answer->size());
     void* const tag = finish_op_.start(shared_from_this());
     if (!answer) return writer_.FinishWithError(to_status(answer.error(), context_), tag);
     const grpc::Slice slice(*answer);
@@ -139,7 +156,10 @@ class UnaryCall : public std::enable_shared_from_this<UnaryCall> {
     gateway_.accept(method_, accept_);
     gateway_.accepted(shared_from_this());
   }
-  void on_finished(bool) { gateway_.ended(shared_from_this()); }
+  void on_finished(bool) {
+    gateway_.options_.answers->give_back(held_);
+    gateway_.ended(shared_from_this());
+  }
 
   void dispatch() {
     IncomingCall call;
@@ -169,6 +189,7 @@ class UnaryCall : public std::enable_shared_from_this<UnaryCall> {
   grpc::ByteBuffer request_;
   grpc::ServerAsyncResponseWriter<grpc::ByteBuffer> writer_{&context_};
   std::atomic<bool> answered_ = false;
+  std::size_t held_ = 0;  // of the answer's bytes, until the caller has taken them
   link::Operation<UnaryCall> accept_op_{&UnaryCall::on_caller};
   link::Operation<UnaryCall> finish_op_{&UnaryCall::on_finished};
 };
@@ -193,7 +214,8 @@ void Gateway::accepted(const std::shared_ptr<UnaryCall>& call) {
     under_way_.insert(call);
   }
   if (aborted) return call->answer(fail(ErrorCode::kUnavailable, "the server shuts down"));
-  if (under_way < options_.max_in_flight) return call->dispatch();
+  // Hello is how a client finds out that somebody is there, and is answered at once.
+  if (under_way < options_.max_in_flight || call->method_ == v1::kHello.id) return call->dispatch();
   call->answer(fail(Error(ErrorCode::kBusy, fmt::format("{} unary calls are under way; the limit is {}", under_way,
                                                         options_.max_in_flight))
                         .with_retry_after(20)));

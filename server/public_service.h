@@ -7,6 +7,7 @@
 #include <memory>
 #include <vector>
 
+#include "base/grpc/answer_budget.h"
 #include "base/grpc/extra_service.h"
 #include "base/transport.h"
 
@@ -18,6 +19,8 @@ using Dispatch = std::function<void(MethodId, IncomingCall)>;
 struct PublicServiceOptions {
   // More at the same time are refused as busy.
   std::size_t max_in_flight = 16'384;
+  // Shared with whatever else answers in this process; null: one of its own.
+  std::shared_ptr<AnswerBudget> answers;
 };
 
 // The runtime must outlive the services' server, and what dispatch uses the loop. Where the loop has stopped, and at the

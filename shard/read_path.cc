@@ -180,27 +180,37 @@ void ReadPath::retry_at(WallTime when) {
 }
 
 void ReadPath::serve(Read read, Timestamp at) {
-  if (auto* get = std::get_if<Get>(&read.what)) return serve_get(std::move(*get), at);
-  serve_scan(std::move(std::get<Scan>(read.what)), at);
+  if (auto* get = std::get_if<Get>(&read.what)) return serve_get(std::move(*get), at, read.deadline);
+  serve_scan(std::move(std::get<Scan>(read.what)), at, read.deadline);
 }
 
 namespace {
 
-void add_item(api::ReadResponse& response, const txn::VersionedValue& value) {
+Error too_late() { return Error(ErrorCode::kDeadlineExceeded, "the deadline passed before the read was served"); }
+
+// False: the answer would become too large, and ends before this item. The first one fits whatever it is.
+bool add_item(api::ReadResponse& response, const txn::VersionedValue& value, std::size_t& bytes_left) {
+  const std::size_t bytes = value.value.size() + txn::kItemOverheadBytes;
+  if (bytes > bytes_left && response.items_size() > 0) return false;
+  bytes_left -= std::min(bytes, bytes_left);
   api::ReadItem* item = response.add_items();
   item->set_found(value.found);
   if (value.found) {
     item->set_value(value.value);
     item->set_version(value.version.packed());
   }
+  return true;
 }
 
+// A caller must cope with a short answer, whatever it asked for.
+std::size_t most_bytes() { return BUGGIFY("read.short_answer") ? 0 : txn::kMaxAnswerBytes; }
+
 Result<> read_from_disk(Engine& engine, const api::ReadRequest& request, Timestamp at, const EngineSnapshot& snapshot,
-                        api::ReadResponse& response) {
+                        std::size_t bytes_left, api::ReadResponse& response) {
   for (const std::string& key : request.keys()) {
     ASSIGN_OR_RETURN(const txn::VersionedValue value,
                      txn::read_version(engine, KeyspaceId(request.keyspace_id()), key, at, {.snapshot = &snapshot}));
-    add_item(response, value);
+    if (!add_item(response, value, bytes_left)) break;
   }
   return {};
 }
@@ -236,20 +246,21 @@ Result<api::ScanResponse> scan_page(Engine& engine, const api::ScanRequest& requ
 Result<> ReadPath::read_from_memory(const api::ReadRequest& request, Timestamp at, api::ReadResponse& response) {
   // What is read at or above every applied stamp is the newest there is.
   const bool newest = at >= deps_.machine.state().closed;
+  std::size_t bytes_left = most_bytes();
   for (const std::string& key : request.keys()) {
     if (const txn::VersionedValue* cached = deps_.versions.find(key, at); cached != nullptr) {
-      add_item(response, *cached);
+      if (!add_item(response, *cached, bytes_left)) break;
       continue;
     }
     ASSIGN_OR_RETURN(const txn::VersionedValue value, txn::read_version(deps_.engine, KeyspaceId(request.keyspace_id()), key,
                                                                         at, {.may_block = MayBlock::kNo}));
     if (newest) deps_.versions.learn(key, value);
-    add_item(response, value);
+    if (!add_item(response, value, bytes_left)) break;
   }
   return {};
 }
 
-void ReadPath::serve_get(Get get, Timestamp at) {
+void ReadPath::serve_get(Get get, Timestamp at, MonoTime deadline) {
   api::ReadResponse response;
   *response.mutable_info() = info(at);
   Result<> read = read_from_memory(get.request, at, response);
@@ -265,17 +276,18 @@ void ReadPath::serve_get(Get get, Timestamp at) {
   };
   response.clear_items();
   auto job = std::make_shared<Job>(Job{std::move(get), std::move(response), deps_.engine.snapshot(), {}});
-  deps_.runtime.run_blocking(
-      [job, at, &engine = deps_.engine] {
-        job->result = read_from_disk(engine, job->get.request, at, *job->snapshot, job->response);
-      },
-      [job] {
-        if (!job->result) return job->get.reply(fail(job->result.error()));
-        job->get.reply(std::move(job->response));
-      });
+  blocking_.run({deadline,
+                 [job, at, most = most_bytes(), &engine = deps_.engine] {
+                   job->result = read_from_disk(engine, job->get.request, at, *job->snapshot, most, job->response);
+                 },
+                 [job](bool ran) {
+                   if (!ran) return job->get.reply(fail(too_late()));
+                   if (!job->result) return job->get.reply(fail(job->result.error()));
+                   job->get.reply(std::move(job->response));
+                 }});
 }
 
-void ReadPath::serve_scan(Scan scan, Timestamp at) {
+void ReadPath::serve_scan(Scan scan, Timestamp at, MonoTime deadline) {
   struct Job {
     Scan scan;
     api::ReadInfo info;
@@ -283,14 +295,15 @@ void ReadPath::serve_scan(Scan scan, Timestamp at) {
     std::optional<Result<api::ScanResponse>> result;
   };
   auto job = std::make_shared<Job>(Job{std::move(scan), info(at), deps_.engine.snapshot(), {}});
-  deps_.runtime.run_blocking(
-      [job, at, &engine = deps_.engine] {
-        job->result.emplace(scan_page(engine, job->scan.request, at, {.snapshot = job->snapshot.get()}));
-      },
-      [job] {
-        if (*job->result) *(*job->result)->mutable_info() = std::move(job->info);
-        job->scan.reply(std::move(*job->result));
-      });
+  blocking_.run({deadline,
+                 [job, at, &engine = deps_.engine] {
+                   job->result.emplace(scan_page(engine, job->scan.request, at, {.snapshot = job->snapshot.get()}));
+                 },
+                 [job](bool ran) {
+                   if (!ran) return job->scan.reply(fail(too_late()));
+                   if (*job->result) *(*job->result)->mutable_info() = std::move(job->info);
+                   job->scan.reply(std::move(*job->result));
+                 }});
 }
 
 api::ReadInfo ReadPath::info(Timestamp at) const {

@@ -21,6 +21,7 @@
 #include "base/runtime.h"
 #include "raft/core.h"
 #include "shard/api/methods.h"
+#include "shard/blocking_reads.h"
 #include "shard/options.h"
 #include "shard/state_machine.h"
 #include "shard/version_cache.h"
@@ -47,7 +48,7 @@ class ReadPath {
     std::move_only_function<api::NotLeader()> where;
     std::function<bool()> log_is_full;
   };
-  explicit ReadPath(Deps deps) : deps_(std::move(deps)) {}
+  explicit ReadPath(Deps deps) : deps_(std::move(deps)), blocking_(deps_.runtime) {}
 
   void submit(api::ReadRequest&& request, MonoTime deadline, ReadReply reply);
   void submit(api::ScanRequest&& request, MonoTime deadline, ScanReply reply);
@@ -83,15 +84,16 @@ class ReadPath {
   void serve_ready(MonoTime now);
   std::optional<Timestamp> serving_timestamp(const Read& read);
   void serve(Read read, Timestamp at);
-  void serve_get(Get get, Timestamp at);
+  void serve_get(Get get, Timestamp at, MonoTime deadline);
   Result<> read_from_memory(const api::ReadRequest& request, Timestamp at, api::ReadResponse& response);
-  void serve_scan(Scan scan, Timestamp at);
+  void serve_scan(Scan scan, Timestamp at, MonoTime deadline);
   api::ReadInfo info(Timestamp at) const;
   void answer_error(Read read, Error error);
   void answer_not_leader(Read read);
   void retry_at(WallTime when);
 
   Deps deps_;
+  BlockingReads blocking_;
   std::deque<Read> arrived_;                         // leadership not asked for yet
   std::map<std::uint64_t, std::vector<Read>> asked_;  // by read-index context
   std::deque<Read> confirmed_;

@@ -78,7 +78,7 @@ struct ScanRange {
   bool reverse = false;
   bool keys_only = false;
   std::size_t limit = 1000;          // live entries
-  std::size_t max_bytes = 1u << 22;  // of keys and values; at least one entry is answered
+  std::size_t max_bytes = kMaxAnswerBytes;  // of what is answered, encoded; at least one entry is
   std::size_t max_versions = 1u << 20;  // looked at before the page ends, so that tombstones cannot make it endless
 };
 

@@ -39,16 +39,18 @@ Result<std::string> user_key(std::string_view encoded) {
 class PageBuilder {
  public:
   PageBuilder(const ScanRange& range, ScanPage& page) : range_(range), page_(page) {}
-  bool full() const {
-    return page_.entries.size() >= range_.limit || (bytes_ >= range_.max_bytes && !page_.entries.empty());
-  }
-  Result<> add(std::string key, std::string_view stored, Timestamp version) {
+  bool full() const { return page_.entries.size() >= range_.limit; }
+  // False: the page would become too large, and ends before this key.
+  Result<bool> add(const std::string& key, std::string_view stored, Timestamp version) {
     std::string_view value;
     ASSIGN_OR_RETURN(const VersionHeader header, decode_version_header(stored, &value));
-    if (header.tombstone) return {};
-    bytes_ += key.size() + value.size();
-    page_.entries.push_back({std::move(key), range_.keys_only ? std::string() : std::string(value), version});
-    return {};
+    if (header.tombstone) return true;
+    if (range_.keys_only) value = {};
+    const std::size_t size = key.size() + value.size() + kItemOverheadBytes;
+    if (!page_.entries.empty() && bytes_ + size > range_.max_bytes) return false;
+    bytes_ += size;
+    page_.entries.push_back({key, std::string(value), version});
+    return true;
   }
 
  private:
@@ -76,7 +78,11 @@ Result<ScanPage> scan_forward(EngineIterator& it, const ScanRange& range, Timest
     decided.assign(row.encoded_key);
     any = true;
     ASSIGN_OR_RETURN(std::string key, user_key(row.encoded_key));
-    RETURN_IF_ERROR(builder.add(std::move(key), it.value(), row.version));
+    ASSIGN_OR_RETURN(const bool fits, builder.add(key, it.value(), row.version));
+    if (!fits) {
+      page.rest.emplace(std::move(key), range.end);
+      return page;
+    }
   }
   RETURN_IF_ERROR(it.status());
   return page;
@@ -90,17 +96,20 @@ Result<ScanPage> scan_backward(EngineIterator& it, const ScanRange& range, Times
   bool any = false;
   std::optional<std::pair<std::string, Timestamp>> candidate;  // stored bytes
   std::size_t looked_at = 0;
-  auto finish_key = [&]() -> Result<> {
-    if (!candidate) return {};
+  // False: it does not fit, and what is left ends just behind it.
+  auto finish_key = [&]() -> Result<bool> {
+    if (!candidate) return true;
     ASSIGN_OR_RETURN(std::string key, user_key(current));
-    RETURN_IF_ERROR(builder.add(std::move(key), candidate->first, candidate->second));
+    ASSIGN_OR_RETURN(const bool fits, builder.add(key, candidate->first, candidate->second));
+    if (!fits) page.rest.emplace(range.start, key + '\0');
     candidate.reset();
-    return {};
+    return fits;
   };
   for (it.seek_to_last(); it.valid(); it.previous()) {
     ASSIGN_OR_RETURN(const Row row, parse(it.key()));
     if (!any || row.encoded_key != current) {
-      RETURN_IF_ERROR(finish_key());
+      ASSIGN_OR_RETURN(const bool fits, finish_key());
+      if (!fits) return page;
       if (any && (builder.full() || looked_at >= range.max_versions)) {
         // What is left ends just before the last finished key.
         ASSIGN_OR_RETURN(std::string end, user_key(current));
@@ -114,7 +123,7 @@ Result<ScanPage> scan_backward(EngineIterator& it, const ScanRange& range, Times
     if (row.version <= at) candidate.emplace(std::string(it.value()), row.version);
   }
   RETURN_IF_ERROR(it.status());
-  RETURN_IF_ERROR(finish_key());
+  RETURN_IF_ERROR(finish_key());  // what does not fit is left
   return page;
 }
 

@@ -12,6 +12,12 @@
 
 namespace meridian::txn {
 
+// What a page of a scan, or the items of a read of several keys, may take, encoded: with what else is in the answer (a page
+// token with two keys, who answered) it stays below the 4 MiB that a gRPC client takes if nobody told it otherwise.
+inline constexpr std::size_t kMaxAnswerBytes = (4u << 20) - (256u << 10);
+// Lengths, tags and the version of one item, at most.
+inline constexpr std::size_t kItemOverheadBytes = 32;
+
 // Identifies one mutation across all its attempts (protocols R1).
 struct RequestId {
   std::uint64_t time_us = 0;   // cluster time when the request was first made

@@ -126,12 +126,12 @@ void ClientLink::on_open(ClientStream& stream) {
   deps_.runtime.cancel(std::exchange(connect_timer_, 0));
 }
 
-void ClientLink::on_batch(ClientStream&, const InBatch& batch) {
-  for (const InFrame& frame : batch.frames) {
+void ClientLink::on_batch(ClientStream&, InBatch& batch) {
+  while (const std::optional<InFrame> frame = batch.next()) {
     if (closed_) return;
-    switch (frame.kind) {
-      case FrameKind::kAnswer: finish(frame.id, std::string(frame.payload)); break;
-      case FrameKind::kError: finish(frame.id, fail(decode_error(frame.payload))); break;
+    switch (frame->kind) {
+      case FrameKind::kAnswer: finish(frame->id, std::string(frame->payload)); break;
+      case FrameKind::kError: finish(frame->id, fail(decode_error(frame->payload))); break;
       case FrameKind::kRequest:
       case FrameKind::kOneWay: break;  // a later version's acceptor may call back; this one does not listen
     }

@@ -34,7 +34,7 @@ class ClientLink final : public ClientStream::Listener, public std::enable_share
   void close();
 
   void on_open(ClientStream& stream) override;
-  void on_batch(ClientStream& stream, const InBatch& batch) override;
+  void on_batch(ClientStream& stream, InBatch& batch) override;
   void on_closed(ClientStream& stream, const std::string& why) override;
 
  private:

@@ -58,13 +58,13 @@ void ClientStream::read() { stream_->Read(&incoming_, read_op_.start(shared_from
 
 void ClientStream::on_read(bool ok) {
   if (!ok) return reads_over();
-  std::unique_ptr<InBatch> batch = InBatch::parse(std::move(*incoming_.mutable_frames()));
+  std::unique_ptr<InBatch> batch = InBatch::parse(std::move(*incoming_.mutable_frames()), /*calls_only=*/false);
   if (!batch) {
     complaint_ = "the peer sent a malformed frame";
     context_.TryCancel();
     return reads_over();
   }
-  const std::size_t bytes = batch->bytes.size();
+  const std::size_t bytes = batch->bytes();
   deps_.gate->post([self = shared_from_this(), bytes, batch = std::move(batch)] {
     self->deps_.listener->on_batch(*self, *batch);
     after_this_pass(self->deps_.runtime, [self, bytes] { self->intake_.resume(bytes, 0, [&] { self->read(); }); });

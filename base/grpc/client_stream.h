@@ -25,7 +25,7 @@ class ClientStream : public std::enable_shared_from_this<ClientStream> {
    public:
     virtual ~Listener() = default;
     virtual void on_open(ClientStream& stream) = 0;
-    virtual void on_batch(ClientStream& stream, const InBatch& batch) = 0;
+    virtual void on_batch(ClientStream& stream, InBatch& batch) = 0;
     // Last. What outbox().last_taken() has not reached was never sent.
     virtual void on_closed(ClientStream& stream, const std::string& why) = 0;
   };

@@ -47,30 +47,36 @@ void append_frame(std::string& out, const OutFrame& frame, MonoTime now) {
   out.append(frame.payload);
 }
 
+std::optional<InFrame> FrameReader::next() {
+  if (rest_.empty()) return std::nullopt;
+  ok_ = false;
+  ByteReader batch(rest_);
+  ByteReader body(batch.string());
+  if (!batch.ok()) return std::nullopt;
+  const std::string_view kind = body.bytes(1);
+  if (!body.ok() || static_cast<std::uint8_t>(kind[0]) > static_cast<std::uint8_t>(FrameKind::kError)) return std::nullopt;
+  InFrame frame;
+  frame.kind = static_cast<FrameKind>(kind[0]);
+  if (frame.kind != FrameKind::kOneWay) frame.id = body.varint();
+  if (frame.kind == FrameKind::kRequest || frame.kind == FrameKind::kOneWay) {
+    const std::uint64_t method = body.varint();
+    if (method > std::numeric_limits<MethodId>::max()) return std::nullopt;
+    frame.method = static_cast<MethodId>(method);
+    frame.remaining_us = body.varint();
+    frame.trace = body.string();
+  }
+  if (!body.ok()) return std::nullopt;
+  frame.payload = body.rest();
+  rest_ = batch.rest();
+  ok_ = true;
+  return frame;
+}
+
 std::optional<std::vector<InFrame>> parse_frames(std::string_view bytes) {
   std::vector<InFrame> frames;
-  ByteReader batch(bytes);
-  while (!batch.at_end()) {
-    ByteReader body(batch.string());
-    if (!batch.ok()) return std::nullopt;
-    const std::string_view kind = body.bytes(1);
-    if (!body.ok() || static_cast<std::uint8_t>(kind[0]) > static_cast<std::uint8_t>(FrameKind::kError)) {
-      return std::nullopt;
-    }
-    InFrame& frame = frames.emplace_back();
-    frame.kind = static_cast<FrameKind>(kind[0]);
-    if (frame.kind != FrameKind::kOneWay) frame.id = body.varint();
-    if (frame.kind == FrameKind::kRequest || frame.kind == FrameKind::kOneWay) {
-      const std::uint64_t method = body.varint();
-      if (method > std::numeric_limits<MethodId>::max()) return std::nullopt;
-      frame.method = static_cast<MethodId>(method);
-      frame.remaining_us = body.varint();
-      frame.trace = body.string();
-    }
-    if (!body.ok()) return std::nullopt;
-    frame.payload = body.rest();
-  }
-  return frames;
+  FrameReader reader(bytes);
+  while (std::optional<InFrame> frame = reader.next()) frames.push_back(*frame);
+  return reader.ok() ? std::optional(std::move(frames)) : std::nullopt;
 }
 
 std::string encode_error(const Error& error) {

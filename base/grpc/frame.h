@@ -25,9 +25,9 @@ struct OutFrame {
   std::string trace;
   std::string payload;  // of kError: the encoded error
 
-  // An upper bound of what it takes in a batch.
+  // What it takes in memory; an upper bound of what it takes in a batch.
   std::size_t size() const { return kOverhead + trace.size() + payload.size(); }
-  static constexpr std::size_t kOverhead = 48;
+  static constexpr std::size_t kOverhead = 112;
 };
 
 // As it came in; the views point into the batch.
@@ -41,6 +41,20 @@ struct InFrame {
 };
 
 void append_frame(std::string& out, const OutFrame& frame, MonoTime now);
+
+// Walks over the frames of a batch. There is no list of them: a batch of the smallest would make one of fifty times its
+// size.
+class FrameReader {
+ public:
+  explicit FrameReader(std::string_view bytes) : rest_(bytes) {}
+  // nullopt: there is no more, or what comes does not parse; ok() tells.
+  std::optional<InFrame> next();
+  bool ok() const { return ok_; }
+
+ private:
+  std::string_view rest_;
+  bool ok_ = true;
+};
 
 // Nothing if one of them does not parse.
 std::optional<std::vector<InFrame>> parse_frames(std::string_view bytes);

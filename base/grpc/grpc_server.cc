@@ -10,6 +10,7 @@
 #include <grpcpp/server_builder.h>
 
 #include "base/grpc/health_service.h"
+#include "base/grpc/listener.h"
 #include "base/grpc/reactor.h"
 #include "base/grpc/service.h"
 
@@ -18,11 +19,12 @@ namespace meridian {
 namespace {
 
 void set_arguments(grpc::ServerBuilder& builder, const GrpcServerOptions& options) {
-  // A port in use must be an error, not a share of the connections.
-  builder.AddChannelArgument(GRPC_ARG_ALLOW_REUSEPORT, 0);
-  // Callers that vanished are noticed; those that ping often (see GrpcTransportOptions::keepalive) are welcome.
-  builder.AddChannelArgument(GRPC_ARG_KEEPALIVE_TIME_MS, 10'000);
-  builder.AddChannelArgument(GRPC_ARG_KEEPALIVE_TIMEOUT_MS, 5'000);
+  // Callers that vanished are noticed; those that ping often (see GrpcTransportOptions::keepalive) are welcome. Not so soon
+  // that thousands of idle ones are work, or that a pause of a few seconds drops them all.
+  builder.AddChannelArgument(GRPC_ARG_KEEPALIVE_TIME_MS, 30'000);
+  builder.AddChannelArgument(GRPC_ARG_KEEPALIVE_TIMEOUT_MS, 20'000);
+  // Of one connection; a caller's gRPC holds back what is more.
+  builder.AddChannelArgument(GRPC_ARG_MAX_CONCURRENT_STREAMS, 1'024);
   builder.AddChannelArgument(GRPC_ARG_KEEPALIVE_PERMIT_WITHOUT_CALLS, 1);
   builder.AddChannelArgument(GRPC_ARG_HTTP2_MIN_RECV_PING_INTERVAL_WITHOUT_DATA_MS, 100);
   builder.AddChannelArgument(GRPC_ARG_HTTP2_MAX_PING_STRIKES, 0);
@@ -45,26 +47,33 @@ Result<std::unique_ptr<GrpcServer>> GrpcServer::start(GrpcServerOptions options)
   }
   grpc::ServerBuilder& builder = *made;
   set_arguments(builder, options);
-  int port = 0;
-  builder.AddListeningPort(options.listen,
-                           options.credentials ? options.credentials : grpc::InsecureServerCredentials(), &port);
+  Result<std::unique_ptr<link::Listener>> listener = link::Listener::listen(options.listen);
+  if (!listener) return fail(std::move(listener).error());
+  std::shared_ptr<grpc::experimental::ExternalConnectionAcceptor> acceptor =
+      builder.experimental().AddExternalConnectionAcceptor(
+          grpc::ServerBuilder::experimental_type::ExternalConnectionType::FROM_FD,
+          options.credentials ? options.credentials : grpc::InsecureServerCredentials());
   for (const auto& service : options.services) builder.RegisterService(service->grpc_service());
   if (options.link) builder.RegisterService(options.link->grpc_service());
   result->server_ = builder.BuildAndStart();
-  if (!result->server_ || port == 0) {
-    return fail(
-        ErrorCode::kFailedPrecondition,
-        fmt::format("cannot listen on {}: in use, not an address of this machine, or not allowed", options.listen));
-  }
+  if (!result->server_) return fail(ErrorCode::kInternal, fmt::format("gRPC cannot serve on {}", options.listen));
   const std::size_t colon = options.listen.rfind(':');
-  result->address_ = fmt::format("{}:{}", options.listen.substr(0, colon), port);
+  result->address_ = fmt::format("{}:{}", options.listen.substr(0, colon), (*listener)->port());
   grpc::ServerCompletionQueue* queue = options.reactor->server_queue();
   if (options.link) options.link->serve(queue);
   for (const auto& service : options.services) service->serve(queue);
   result->options_ = std::move(options);
+  result->listener_ = std::move(*listener);
+  result->listener_->start([acceptor = std::move(acceptor)](int socket, int connection) {
+    grpc::experimental::ExternalConnectionAcceptor::NewConnectionParameters parameters;
+    parameters.listener_fd = socket;
+    parameters.fd = connection;
+    acceptor->HandleNewConnection(&parameters);
+  });
   return result;
 }
 
+GrpcServer::GrpcServer() = default;
 GrpcServer::~GrpcServer() { shutdown(Duration::zero()); }
 
 void GrpcServer::set_serving(bool serving) { health_->set_serving(serving); }
@@ -81,6 +90,7 @@ void GrpcServer::shutdown_now(Duration grace) {
     options_.link->abort();
   }
   health_->abort();  // who watches would hold the shutdown up for the whole grace
+  listener_.reset();  // until here newcomers are told why they are refused
   server_->Shutdown(deadline);
   for (const auto& service : options_.services) service->abort();
   for (const auto& service : options_.services) service->wait_for_end();

@@ -1,5 +1,5 @@
 // One gRPC server on one address: the Link service of a transport and whatever other services the process offers
-// there, with gRPC's health service and reflection. Thread-safe.
+// there, with gRPC's health service. Thread-safe.
 //
 //   auto server = GrpcServer::start({.listen = "0.0.0.0:7400", .link = transport.service(), .services = {kv}});
 #pragma once
@@ -23,6 +23,7 @@ class GrpcReactor;
 
 namespace link {
 class HealthService;
+class Listener;
 class Service;
 }  // namespace link
 
@@ -52,12 +53,13 @@ class GrpcServer {
   void shutdown(Duration grace);
 
  private:
-  GrpcServer() = default;
+  GrpcServer();
   void shutdown_now(Duration grace);
 
   GrpcServerOptions options_;
   Address address_;
   std::unique_ptr<grpc::Server> server_;
+  std::unique_ptr<link::Listener> listener_;
   std::shared_ptr<link::HealthService> health_;
 };
 

@@ -18,7 +18,8 @@ class GrpcTransport::Impl {
       : gate_(std::make_shared<link::LoopGate>(runtime)),
         count_(std::make_shared<link::StreamCount>()),
         reactor_(options.reactor ? options.reactor : std::make_shared<GrpcReactor>()),
-        dispatcher_(std::make_shared<link::Dispatcher>(runtime, options, gate_)),
+        dispatcher_(std::make_shared<link::Dispatcher>(
+            runtime, options, gate_, options.answers ? options.answers : std::make_shared<AnswerBudget>())),
         service_(std::make_shared<link::Service>(dispatcher_)),
         deps_{runtime, dispatcher_->options, gate_, count_, reactor_->queue()} {}
 

@@ -4,7 +4,7 @@
 //
 // Which error says what (base/transport.h has the contract):
 //   kUnavailable       no connection, or it broke while this was still queued, or the peer is shutting down
-//   kBusy              too many bytes wait for this peer and priority
+//   kBusy              too many bytes wait for this peer and priority, or an answer found no room (answer_budget.h)
 //   kInvalidArgument   larger than frame_bytes
 // An answer larger than frame_bytes reaches the caller as kInternal: what it answers has happened.
 #pragma once
@@ -22,6 +22,7 @@ class ChannelCredentials;
 
 namespace meridian {
 
+class AnswerBudget;
 class GrpcReactor;
 
 namespace link {
@@ -35,7 +36,11 @@ struct GrpcTransportOptions {
   std::size_t frame_bytes = 16u << 20;   // the largest message; the same on all nodes of a cluster
   std::size_t batch_bytes = 1u << 20;    // a batch is not filled beyond this
   std::size_t queue_bytes = 64u << 20;   // per peer and priority, waiting to be written
-  std::size_t intake_bytes = 16u << 20;  // per stream, read and not handled yet
+  // Per stream: read and not handled yet; also of answers not taken by their caller, beyond which nothing more of it is
+  // read or handled.
+  std::size_t intake_bytes = 16u << 20;
+  std::size_t max_streams = 0;            // of callers, at the same time; more are refused. 0: no limit
+  std::shared_ptr<AnswerBudget> answers;  // what all answers of the process together may hold; null: one of its own
 
   Duration connect_timeout = std::chrono::seconds(1);
   Duration backoff_min = std::chrono::milliseconds(50);

@@ -13,9 +13,9 @@
 #include <cstddef>
 #include <memory>
 #include <mutex>
+#include <optional>
 #include <string>
 #include <utility>
-#include <vector>
 
 #include "base/grpc/frame.h"
 #include "base/runtime.h"
@@ -23,19 +23,29 @@
 namespace meridian::link {
 
 // A batch as it was read. Does not move: the frames point into the bytes.
-struct InBatch {
-  std::string bytes;
-  std::vector<InFrame> frames;
-
-  // Null if a frame does not parse.
-  static std::unique_ptr<InBatch> parse(std::string bytes) {
-    auto batch = std::make_unique<InBatch>();
-    batch->bytes = std::move(bytes);
-    auto frames = parse_frames(batch->bytes);
-    if (!frames) return nullptr;
-    batch->frames = std::move(*frames);
-    return batch;
+class InBatch {
+ public:
+  // Null if a frame does not parse, or is not one of those that a caller sends.
+  static std::unique_ptr<InBatch> parse(std::string bytes, bool calls_only) {
+    auto batch = std::make_unique<InBatch>(std::move(bytes));
+    FrameReader reader(batch->bytes_);
+    while (const std::optional<InFrame> frame = reader.next()) {
+      if (calls_only && frame->kind != FrameKind::kRequest && frame->kind != FrameKind::kOneWay) return nullptr;
+    }
+    return reader.ok() ? std::move(batch) : nullptr;
   }
+  explicit InBatch(std::string bytes) : bytes_(std::move(bytes)) {}
+  InBatch(const InBatch&) = delete;
+  InBatch& operator=(const InBatch&) = delete;
+
+  std::size_t bytes() const { return bytes_.size(); }
+  std::optional<InFrame> next() { return reader_.next(); }
+
+  MonoTime arrived;  // on the loop: its deadlines count from then
+
+ private:
+  const std::string bytes_;
+  FrameReader reader_{bytes_};
 };
 
 // Runs `then` on the loop when what is queued there now has run, and what that posts: passes, and what they send.

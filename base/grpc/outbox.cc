@@ -7,6 +7,26 @@
 
 namespace meridian::link {
 
+namespace {
+
+// What an idle stream keeps of the largest batch it ever wrote: thousands of streams are idle.
+constexpr std::size_t kKeptBytes = 16u << 10;
+constexpr std::size_t kKeptFrames = 64;
+
+}  // namespace
+
+Outbox::~Outbox() { release(held_bytes_); }
+
+void Outbox::hold(std::size_t bytes) {
+  held_bytes_ += bytes;
+  if (budget_) budget_->take(bytes);
+}
+
+void Outbox::release(std::size_t bytes) {
+  held_bytes_ -= bytes;
+  if (budget_) budget_->give_back(bytes);
+}
+
 bool Outbox::push(std::vector<OutFrame>& frames) {
   std::size_t bytes = 0;
   for (const OutFrame& frame : frames) bytes += frame.size();
@@ -14,6 +34,7 @@ bool Outbox::push(std::vector<OutFrame>& frames) {
   if (ending_ || dropping_) return false;
   queue_.insert(queue_.end(), std::make_move_iterator(frames.begin()), std::make_move_iterator(frames.end()));
   waiting_bytes_ += bytes;
+  hold(bytes);
   frames.clear();
   return true;
 }
@@ -33,7 +54,7 @@ void Outbox::end_now() {
   std::lock_guard lock(mutex_);
   dropping_ = true;
   dropped.swap(queue_);
-  waiting_bytes_ = 0;
+  release(waiting_bytes_.exchange(0));
 }
 
 Outbox::Next Outbox::next(std::string* batch) {
@@ -45,6 +66,7 @@ Outbox::Next Outbox::written(std::string* batch) {
   std::unique_lock lock(mutex_);
   CHECK(writing_);
   writing_ = false;
+  release(std::exchange(written_bytes_, 0));
   return next_locked(lock, batch);
 }
 
@@ -52,6 +74,8 @@ Outbox::Next Outbox::next_locked(std::unique_lock<std::mutex>& lock, std::string
   if (writing_ || ended_) return Next::kNothing;
   if (open_ && !dropping_) take_locked();
   if (taken_.empty()) {
+    if (batch->capacity() > kKeptBytes) std::string().swap(*batch);
+    if (taken_.capacity() > kKeptFrames) std::vector<OutFrame>().swap(taken_);
     ended_ = dropping_ || (ending_ && queue_.empty());
     return ended_ ? Next::kEnd : Next::kNothing;
   }
@@ -87,6 +111,9 @@ void Outbox::take_locked() {
     queue_.pop_front();
   }
   waiting_bytes_ -= gone_bytes;
+  release(gone_bytes);
+  written_bytes_ = 2 * taken_bytes;
+  hold(written_bytes_);
 }
 
 std::uint64_t Outbox::last_taken() const {

@@ -8,10 +8,13 @@
 #include <cstddef>
 #include <cstdint>
 #include <deque>
+#include <memory>
 #include <mutex>
 #include <string>
+#include <utility>
 #include <vector>
 
+#include "base/grpc/answer_budget.h"
 #include "base/grpc/frame.h"
 #include "base/runtime.h"
 
@@ -21,9 +24,11 @@ class Outbox {
  public:
   enum class Next { kNothing, kWrite, kEnd };
 
-  // writing: a write is out from the start; written() is to be called when it has ended.
-  Outbox(const Runtime& runtime, std::size_t batch_bytes, bool writing)
-      : runtime_(runtime), batch_bytes_(batch_bytes), writing_(writing) {}
+  // writing: a write is out from the start; written() is to be called when it has ended. budget: counts what is held; may
+  // be null.
+  Outbox(const Runtime& runtime, std::size_t batch_bytes, bool writing, std::shared_ptr<AnswerBudget> budget = nullptr)
+      : runtime_(runtime), batch_bytes_(batch_bytes), budget_(std::move(budget)), writing_(writing) {}
+  ~Outbox();
 
   // Takes the frames; false after the end, when they are left as they are.
   bool push(std::vector<OutFrame>& frames);
@@ -44,14 +49,20 @@ class Outbox {
   std::vector<std::uint64_t> take_expired();
   // Pushed and not yet handed to a write.
   std::size_t waiting_bytes() const { return waiting_bytes_.load(std::memory_order_relaxed); }
+  // These, and what the write that is out holds: its batch, and gRPC's copy of it.
+  std::size_t held_bytes() const { return held_bytes_.load(); }
 
  private:
   Next next_locked(std::unique_lock<std::mutex>& lock, std::string* batch);
   void take_locked();
+  void hold(std::size_t bytes);
+  void release(std::size_t bytes);
 
   const Runtime& runtime_;
   const std::size_t batch_bytes_;
+  const std::shared_ptr<AnswerBudget> budget_;
   std::atomic<std::size_t> waiting_bytes_ = 0;
+  std::atomic<std::size_t> held_bytes_ = 0;
 
   mutable std::mutex mutex_;
   std::deque<OutFrame> queue_;
@@ -60,6 +71,7 @@ class Outbox {
   bool dropping_ = false;
   bool ended_ = false;
   bool writing_;
+  std::size_t written_bytes_ = 0;  // held by the write that is out
   std::uint64_t last_taken_ = 0;
   std::vector<std::uint64_t> expired_;
 

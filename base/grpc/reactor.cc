@@ -10,7 +10,6 @@
 #include <grpc/support/time.h>
 #include <grpcpp/alarm.h>
 #include <grpcpp/completion_queue.h>
-#include <grpcpp/ext/proto_server_reflection_plugin.h>
 #include <grpcpp/server_builder.h>
 
 #include "base/check.h"
@@ -27,12 +26,6 @@ gpr_timespec deadline_after(Duration at_most) {
   if (at_most <= Duration::zero()) return gpr_inf_past(GPR_CLOCK_MONOTONIC);
   if (at_most == Duration::max()) return gpr_inf_future(GPR_CLOCK_MONOTONIC);
   return gpr_time_add(gpr_now(GPR_CLOCK_MONOTONIC), gpr_time_from_micros(at_most.count(), GPR_TIMESPAN));
-}
-
-// Builders take up the plugins that are known when they are made.
-std::unique_ptr<grpc::ServerBuilder> make_builder() {
-  grpc::reflection::InitProtoReflectionServerBuilderPlugin();
-  return std::make_unique<grpc::ServerBuilder>();
 }
 
 }  // namespace
@@ -128,7 +121,7 @@ class GrpcReactor::Impl {
 
 GrpcReactor::GrpcReactor(Use use) {
   if (use == Use::kServesToo) {
-    builder_ = make_builder();
+    builder_ = std::make_unique<grpc::ServerBuilder>();
     std::unique_ptr<grpc::ServerCompletionQueue> queue = builder_->AddCompletionQueue();
     server_queue_ = queue.get();
     queue_ = std::move(queue);

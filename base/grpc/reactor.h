@@ -22,8 +22,7 @@ namespace meridian {
 
 class GrpcReactor final : public Reactor {
  public:
-  // kServesToo: a server is to share the queue. Only there gRPC's reflection is switched on, which is for every server
-  // of the process: a user's of the SDK are none of our business.
+  // kServesToo: a server is to share the queue.
   enum class Use { kCalls, kServesToo };
   explicit GrpcReactor(Use use = Use::kCalls);
   // Waits for what is outstanding on the queue. Nothing may be started on it any more, and no loop be attached.

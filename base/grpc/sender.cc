@@ -29,6 +29,8 @@ void Sender::flush() {
   for (const OutFrame& frame : flushing_) waiting_bytes_ -= frame.size();
   sink_(flushing_);
   flushing_.clear();
+  constexpr std::size_t kKeptFrames = 64;
+  if (flushing_.capacity() > kKeptFrames) std::vector<OutFrame>().swap(flushing_);
 }
 
 void Sender::release() {

@@ -37,7 +37,7 @@ class Sender : public std::enable_shared_from_this<Sender> {
   Runtime& runtime_;
   Sink sink_;
   std::vector<OutFrame> gathered_;
-  std::vector<OutFrame> flushing_;  // empty but during flush(); keeps its memory
+  std::vector<OutFrame> flushing_;  // empty but during flush(); keeps a little memory
   std::deque<std::pair<MonoTime, OutFrame>> delayed_;
   TimerId timer_ = 0;
   std::size_t waiting_bytes_ = 0;

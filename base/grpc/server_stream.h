@@ -1,10 +1,11 @@
-// One incoming stream, from its acceptance to its end. gRPC's side runs where the queue is served; each batch is one
-// callback on the loop, which calls the handlers in the order of the frames. Owns itself while an operation is
-// outstanding, and is owned by the Responders it has handed out.
+// One incoming stream, from its acceptance to its end. gRPC's side runs where the queue is served; the loop calls the
+// handlers in the order of the frames, a slice of a batch at a time, and not while the peer leaves too many answers
+// unread. Owns itself while an operation is outstanding, and is owned by the Responders it has handed out.
 #pragma once
 
 #include <atomic>
 #include <cstdint>
+#include <deque>
 #include <memory>
 #include <string>
 #include <unordered_map>
@@ -27,6 +28,7 @@ struct Dispatcher {
   Runtime& runtime;
   const GrpcTransportOptions options;
   const std::shared_ptr<LoopGate> gate;
+  const std::shared_ptr<AnswerBudget> answers;
   std::unordered_map<MethodId, CallHandler> handlers;  // node-based: a handler may add others while it runs
   bool closed = false;                                 // the transport is gone
 };
@@ -37,8 +39,8 @@ class ServerStream;
 class StreamRegistry {
  public:
   virtual ~StreamRegistry() = default;
-  // False: no more streams, end it.
-  virtual bool accepted(const std::shared_ptr<ServerStream>& stream) = 0;
+  enum class Admission { kYes, kEnding, kTooMany };
+  virtual Admission accepted(const std::shared_ptr<ServerStream>& stream) = 0;
   virtual void refused() = 0;  // no stream came: the server shuts down
   virtual void ended(ServerStream& stream) = 0;
 };
@@ -55,7 +57,7 @@ class ServerStream : public std::enable_shared_from_this<ServerStream> {
   void abort();
 
  private:
-  enum class Ending : int { kPeerClosed, kDraining, kMalformed };
+  enum class Ending : int { kPeerClosed, kDraining, kMalformed, kTooMany };
 
   void on_accepted(bool ok);
   void on_metadata_sent(bool ok);
@@ -67,8 +69,13 @@ class ServerStream : public std::enable_shared_from_this<ServerStream> {
   void end_now(Ending why);
 
   // On the loop.
-  void dispatch(const InBatch& batch);
-  void dispatch_frame(const InFrame& frame, MonoTime now);
+  void take(std::unique_ptr<InBatch> batch);
+  void dispatch();
+  void dispatch_later();
+  bool dispatch_slice();
+  void dispatch_frame(const InFrame& frame, MonoTime arrived);
+  bool leaves_answers_unread() const;
+  void resume_if_read();
   void answer(std::uint64_t id, Result<std::string> result);
   void drain_on_loop(Ending why);
   void end_if_drained();
@@ -88,7 +95,12 @@ class ServerStream : public std::enable_shared_from_this<ServerStream> {
   bool write_failed_ = false;
   bool reads_over_ = false;
 
+  // The answers that the peer has not read are too many: whatever writes them has to wake the loop.
+  std::atomic<bool> stalled_ = false;
+
   // The loop's.
+  std::deque<std::unique_ptr<InBatch>> inbox_;
+  bool dispatch_posted_ = false;
   std::shared_ptr<Sender> sender_;
   std::uint64_t unanswered_ = 0;
   bool draining_ = false;

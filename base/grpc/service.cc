@@ -12,12 +12,14 @@ void Service::accept_next() {
   std::make_shared<ServerStream>(dispatcher_, shared_from_this())->accept(service_, queue_);
 }
 
-bool Service::accepted(const std::shared_ptr<ServerStream>& stream) {
+StreamRegistry::Admission Service::accepted(const std::shared_ptr<ServerStream>& stream) {
   accept_next();
   live_.add();
   std::lock_guard lock(mutex_);
-  streams_.insert(stream);
-  return !aborted_;
+  const std::size_t most = dispatcher_->options.max_streams;
+  const bool too_many = most != 0 && streams_.size() >= most;
+  streams_.insert(stream);  // also one that only hears why it ends
+  return aborted_ ? Admission::kEnding : too_many ? Admission::kTooMany : Admission::kYes;
 }
 
 void Service::ended(ServerStream& stream) {

@@ -28,7 +28,7 @@ class Service final : public StreamRegistry, public std::enable_shared_from_this
   // Returns when no operation is outstanding; after the server's shutdown.
   void wait_for_end() { operations_.wait_for_none(); }
 
-  bool accepted(const std::shared_ptr<ServerStream>& stream) override;
+  Admission accepted(const std::shared_ptr<ServerStream>& stream) override;
   void refused() override { operations_.remove(); }
   void ended(ServerStream& stream) override;
 

@@ -10,6 +10,8 @@
 #include <utility>
 #include <vector>
 
+#include <fmt/format.h>
+
 #include "base/transport.h"
 #include "client/core/retry_policy.h"
 #include "client/proto/methods.h"
@@ -38,6 +40,8 @@ class PendingCall {
   virtual std::string encoded(const std::optional<v1::RequestId>& id) = 0;
   // Decodes and keeps an answer, which says the server's clock (0: it does not).
   virtual Result<WallTime> accept(std::string_view answer) = 0;
+  // The answer is of a part; encoded() is now the request for the rest.
+  virtual bool wants_rest() const { return false; }
   // Exactly one of the two is called, once. Requires for succeed: accept() took an answer.
   virtual void succeed() = 0;
   virtual void fail_with(Error error) = 0;
@@ -97,19 +101,47 @@ class TypedCall final : public PendingCall {
     return encode(request_);
   }
   Result<WallTime> accept(std::string_view answer) override {
-    ASSIGN_OR_RETURN(response_, decode(answer, static_cast<Response*>(nullptr)));
+    ASSIGN_OR_RETURN(Response response, decode(answer, static_cast<Response*>(nullptr)));
     std::uint64_t us = 0;
-    if constexpr (requires { response_.info(); }) {
-      us = response_.info().cluster_time_us();
-    } else if constexpr (requires { response_.cluster_time_us(); }) {
-      us = response_.cluster_time_us();
+    if constexpr (requires { response.info(); }) {
+      us = response.info().cluster_time_us();
+    } else if constexpr (requires { response.cluster_time_us(); }) {
+      us = response.cluster_time_us();
+    }
+    if constexpr (kInParts) {
+      RETURN_IF_ERROR(take_part(std::move(response)));
+    } else {
+      response_ = std::move(response);
     }
     return WallTime(static_cast<std::int64_t>(us));
+  }
+  bool wants_rest() const override {
+    if constexpr (kInParts) return request_.keys_size() > 0;
+    return false;
   }
   void succeed() override { done_(std::move(response_)); }
   void fail_with(Error error) override { done_(std::unexpected(std::move(error))); }
 
  private:
+  static constexpr bool kInParts = std::is_same_v<Response, v1::MultiGetResponse>;
+
+  // All parts are as of the first one's timestamp.
+  Result<> take_part(Response&& part) {
+    const int answered = part.items_size(), asked = request_.keys_size();
+    if (static_cast<std::int64_t>(answered) + part.rest() != asked || (answered == 0 && asked > 0)) {
+      return fail(ErrorCode::kInternal, fmt::format("{} items and {} left, of {} keys", answered, part.rest(), asked));
+    }
+    if (response_.items_size() == 0) {
+      response_ = std::move(part);
+      response_.clear_rest();
+    } else {
+      for (auto& item : *part.mutable_items()) *response_.add_items() = std::move(item);
+    }
+    request_.mutable_keys()->DeleteSubrange(0, answered);
+    request_.mutable_options()->set_at_timestamp(response_.info().timestamp());
+    return {};
+  }
+
   Request request_;
   Response response_;
   Done<Response> done_;

@@ -16,6 +16,12 @@ std::string describe(const PendingCall& call, MonoTime now) {
                      call.attempts == 1 ? "attempt" : "attempts", (now - call.started).count() / 1000);
 }
 
+// Of a probe that was given all its time.
+bool says_nobody_answers(ErrorCode code) {
+  return code == ErrorCode::kUnavailable || code == ErrorCode::kConnectionLost || code == ErrorCode::kUnknownOutcome ||
+         code == ErrorCode::kDeadlineExceeded;
+}
+
 }  // namespace
 
 ClientCore::ClientCore(Deps deps)
@@ -141,6 +147,12 @@ void ClientCore::on_answer(CallId id, int attempt, ProxySet::Index proxy, MonoTi
             .with_cause(std::move(cluster_time).error()));
   }
   clock_.learn(*cluster_time, sent, runtime_.now());
+  if (call->wants_rest()) {
+    PROBE("client.asks_for_the_rest");
+    call->attempts = call->rounds = 0;
+    call->tried.assign(proxies_.size(), false);
+    return this->attempt(id);
+  }
   if (call->fail_when_busy) throttle_->accepted(runtime_.now());
   if (call->injected) return finish(id, std::move(*call->injected));
   finish(id);
@@ -168,7 +180,8 @@ void ClientCore::probe_if_due() {
   options.deadline = runtime_.now() + options_.probe_timeout;
   transport_.call(proxies_.address(*proxy), v1::kHello.id, encode(v1::HelloRequest()), std::move(options),
                   lifetime_.guard([this, proxy = *proxy](Result<std::string> answer) {
-                    if (answer) return proxies_.succeeded(proxy);
+                    // One that says that it is busy is there.
+                    if (answer || !says_nobody_answers(answer.error().code())) return proxies_.succeeded(proxy);
                     proxies_.failed(proxy, runtime_.now(), runtime_.random());
                   }));
 }

@@ -32,7 +32,12 @@ Connection::Connection(const ConnectOptions& options)
   core.inject_faults = options.inject_faults();
   loop_->runtime.post([loop = loop_.get(), proxies = options.proxies(), core, throttle = throttle_] {
     t_on_client_thread = true;
-    loop->transport.emplace(loop->runtime, GrpcTransportOptions{.reactor = loop->reactor});
+    // Not the cluster's two seconds: of clients there are thousands, idle for most of the time, and a call that gets no
+    // answer goes elsewhere by itself.
+    constexpr auto kKeepalive = std::chrono::seconds(20);
+    loop->transport.emplace(loop->runtime, GrpcTransportOptions{.keepalive = kKeepalive,
+                                                                .keepalive_timeout = kKeepalive,
+                                                                .reactor = loop->reactor});
     loop->core.emplace(client::ClientCore::Deps{loop->runtime, *loop->transport, proxies, core, throttle});
   });
   loop_->runtime.start_thread();

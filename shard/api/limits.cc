@@ -48,7 +48,9 @@ Result<> check_write(const WriteRequest& request, const Limits& limits) {
     std::sort(keys.begin(), keys.end());
     const auto twice = std::adjacent_find(keys.begin(), keys.end());
     if (twice != keys.end()) {
-      return fail(ErrorCode::kInvalidArgument, fmt::format("the batch names the key \"{}\" twice", *twice));
+      constexpr std::size_t kQuoted = 64;
+      return fail(ErrorCode::kInvalidArgument, fmt::format("the batch names the key \"{}\"{} twice", twice->substr(0, kQuoted),
+                                                           twice->size() > kQuoted ? "..." : ""));
     }
   }
   return {};

@@ -178,6 +178,19 @@ TEST_F(ClientCoreTest, AProxyThatCameBackIsProbedAndUsedAgain) {
   EXPECT_GT(attempts["p2"], 5);
 }
 
+TEST_F(ClientCoreTest, AProxyThatAnswersItsProbeBusyIsThere) {
+  make_core({"p1", "p2"});
+  transport.take_down("p1");
+  for (int i = 0; i < 5; ++i) get();
+  transport.bring_back("p1");
+  world.run_for(400'000);
+  transport.hello_error = ErrorCode::kBusy;
+  get();
+  world.run_for(10'000);
+  ASSERT_EQ(transport.hellos.size(), 1u);
+  EXPECT_TRUE(core->proxies().healthy(0));
+}
+
 TEST_F(ClientCoreTest, ASilentProxyIsLeftAfterAnAttemptsTime) {
   make_core({"p1", "p2"});
   transport.take_down("p1", ErrorCode::kUnknownOutcome);

@@ -382,5 +382,58 @@ TEST_F(ClientCoreTest, CallsCanBeAwaitedAndCancelledThroughAsio) {
   expect_error(*read, ErrorCode::kCancelled);
 }
 
+v1::MultiGetResponse part_of(std::initializer_list<const char*> values, std::uint32_t rest, std::uint64_t timestamp) {
+  v1::MultiGetResponse response;
+  for (const char* value : values) response.add_items()->set_value(value);
+  response.set_rest(rest);
+  response.mutable_info()->set_timestamp(timestamp);
+  return response;
+}
+
+TEST_F(ClientCoreTest, TheRestOfALargeAnswerIsAskedForAtTheSameTimestamp) {
+  make_core({"p1"});
+  v1::MultiGetRequest request;
+  for (const char* key : {"a", "b", "c", "d"}) request.add_keys(key);
+  transport.will_answer(part_of({"1", "2"}, 2, 77));
+  transport.will_fail(ErrorCode::kConnectionLost);
+  transport.will_answer(part_of({"3"}, 1, 77));
+  transport.will_answer(part_of({"4"}, 0, 77));
+  const auto got = finish(begin(v1::kMultiGet, request));
+  ASSERT_TRUE(got) << got.error().to_string();
+  std::string values;
+  for (const auto& item : got->items()) values += item.value();
+  EXPECT_EQ(values, "1234");
+  EXPECT_EQ(got->rest(), 0u);
+  EXPECT_EQ(got->info().timestamp(), 77u);
+  ASSERT_EQ(transport.attempts.size(), 4u);
+  for (std::size_t i = 1; i < 4; ++i) {
+    const auto asked = transport.attempts[i].decoded<v1::MultiGetRequest>();
+    EXPECT_EQ(asked.options().at_timestamp(), 77u);
+    EXPECT_EQ(asked.keys(0), i < 3 ? "c" : "d");
+    EXPECT_EQ(asked.keys_size(), i < 3 ? 2 : 1);
+  }
+}
+
+TEST_F(ClientCoreTest, AllPartsOfALargeAnswerHaveOneDeadline) {
+  make_core({"p1"});
+  v1::MultiGetRequest request;
+  for (const char* key : {"a", "b"}) request.add_keys(key);
+  transport.will_answer(part_of({"1"}, 1, 77));
+  transport.will_be_silent();
+  const MonoTime began = runtime.now();
+  expect_error(finish(begin(v1::kMultiGet, request, within(seconds(1)))), ErrorCode::kDeadlineExceeded);
+  EXPECT_LE(runtime.now() - began, milliseconds(1'010));
+}
+
+TEST_F(ClientCoreTest, APartThatDoesNotFitTheQuestionIsNoAnswer) {
+  make_core({"p1"});
+  v1::MultiGetRequest request;
+  for (const char* key : {"a", "b"}) request.add_keys(key);
+  for (const auto& wrong : {part_of({}, 2, 77), part_of({"1", "2", "3"}, 0, 77), part_of({"1"}, 0, 77)}) {
+    transport.will_answer(wrong);
+    expect_error(finish(begin(v1::kMultiGet, request)), ErrorCode::kInternal);
+  }
+}
+
 }  // namespace
 }  // namespace meridian::client

@@ -34,6 +34,53 @@ def error_of(call, kv):
     raise AssertionError("the call succeeded")
 
 
+def scan(store, kv, **arguments):
+    pages, token = [], b""
+    while True:
+        pages.append(store.Scan(kv.ScanRequest(page_token=token, **arguments), timeout=60))
+        token = pages[-1].next_page_token
+        if not token:
+            return pages
+
+
+def check_large_answers(store, kv, prefix):
+    """Whatever is asked for fits what a client takes that nobody told otherwise: 4 MiB of answer, 8 KiB of metadata."""
+    batch = 500
+    for start in range(0, 3000, batch):
+        store.WriteBatch(kv.WriteBatchRequest(mutations=[
+            kv.Mutation(key=prefix + b"a/%04d" % i, value=b"v" * 5000) for i in range(start, start + batch)]), timeout=60)
+    pages = scan(store, kv, prefix=prefix + b"a/", limit=3000)
+    assert sum(len(page.entries) for page in pages) == 3000 and len(pages) < 6, [len(page.entries) for page in pages]
+    pages = scan(store, kv, prefix=prefix + b"a/", limit=3000, reverse=True)
+    assert sum(len(page.entries) for page in pages) == 3000, [len(page.entries) for page in pages]
+
+    long_key = prefix + b"b/" + b"k" * (4096 - 10 - len(prefix))
+    for i in range(30):
+        store.WriteBatch(kv.WriteBatchRequest(mutations=[
+            kv.Mutation(key=long_key + b"%03d" % (i * 50 + j), value=b"") for j in range(50)]), timeout=60)
+    for arguments in ({}, {"keys_only": True}):
+        pages = scan(store, kv, prefix=prefix + b"b/", limit=2000, **arguments)
+        assert sum(len(page.entries) for page in pages) == 1500, [len(page.entries) for page in pages]
+
+    keys = [prefix + b"c/%02d" % i for i in range(20)]
+    for key in keys:
+        store.Put(kv.PutRequest(key=key, value=key * ((1 << 20) // len(key))), timeout=60)
+    pages = scan(store, kv, prefix=prefix + b"c/", keys_only=True)
+    assert len(pages) == 1 and len(pages[0].entries) == 20, [len(page.entries) for page in pages]
+    items, options = [], None
+    while len(items) < len(keys):
+        read = store.MultiGet(kv.MultiGetRequest(keys=keys[len(items):], options=options), timeout=60)
+        assert read.items and len(read.items) + read.rest == len(keys) - len(items), (len(read.items), read.rest)
+        assert options is None or read.info.timestamp == options.at_timestamp, read.info
+        options = kv.ReadOptions(at_timestamp=read.info.timestamp)
+        items += read.items
+    assert [item.value[:len(key)] for key, item in zip(keys, items)] == keys
+
+    code, detail = error_of(lambda: store.WriteBatch(kv.WriteBatchRequest(mutations=[
+        kv.Mutation(key=b"\xff" * 4096, value=b"1"), kv.Mutation(key=b"\xff" * 4096, value=b"2")]), timeout=20), kv)
+    assert code == grpc.StatusCode.INVALID_ARGUMENT and "twice" in detail.message, detail
+
+
 def check(address, proto_dir, out):
     kv, kv_grpc, admin, admin_grpc = make_stubs(proto_dir, out)
     channel = grpc.insecure_channel(address)
@@ -81,6 +128,8 @@ def check(address, proto_dir, out):
     assert "5000" in detail.message and "4096" in detail.message, f"value and limit are not named: {detail.message}"
     code, detail = error_of(lambda: store.Get(kv.GetRequest(key=b"x", keyspace="no such"), timeout=20), kv)
     assert code == grpc.StatusCode.NOT_FOUND and "no such" in detail.message, detail
+
+    check_large_answers(store, kv, prefix + b"large/")
 
     status = admin_grpc.AdminStub(channel).GetStatus(admin.GetStatusRequest(), timeout=20)
     assert status.cluster_id == hello.cluster_id and status.nodes, status

@@ -97,6 +97,30 @@ TEST_F(ProxyData, BatchesAndSeveralKeysAreOneRequest) {
   EXPECT_EQ(node(1).reads.size(), 1u);
 }
 
+TEST_F(ProxyData, AnAnswerOfTheFirstKeysSaysHowManyAreLeft) {
+  start_proxy();
+  int answered = 2;
+  node(1).on_read = [&](const api::ReadRequest&, auto& reply) {
+    api::ReadResponse response;
+    for (int i = 0; i < answered; ++i) response.add_items()->set_value("v");
+    response.mutable_info()->set_timestamp(77);
+    reply(std::move(response));
+    return true;
+  };
+  v1::MultiGetRequest request;
+  for (const char* key : {"a", "b", "c", "d", "e"}) request.add_keys(key);
+  const auto got = call(v1::kMultiGet, request);
+  ASSERT_TRUE(got) << got.error().to_string();
+  EXPECT_EQ(got->items_size(), 2);
+  EXPECT_EQ(got->rest(), 3u);
+  for (const int wrong : {0, 6}) {
+    answered = wrong;
+    const auto bad = call(v1::kMultiGet, request);
+    ASSERT_FALSE(bad);
+    EXPECT_EQ(bad.error().code(), ErrorCode::kInternal);
+  }
+}
+
 TEST_F(ProxyData, AnyReplicaIsANearOneAndFallsOver) {
   start_proxy();
   data["k"] = "v";
@@ -303,6 +327,104 @@ TEST_F(ProxyData, TooManyAtOnceAreBusyAndDrainingIsUnavailable) {
   ASSERT_EQ(answers.size(), 4u);  // what was under way was answered
   EXPECT_EQ(answers[3].error().code(), ErrorCode::kUnknownOutcome);
   EXPECT_FALSE(proxy->ready());
+}
+
+// In an outage every place is taken by a request that does not end; that is when status and administration are needed.
+TEST_F(ProxyData, StatusAdministrationAndHelloHavePlacesOfTheirOwn) {
+  ProxyOptions options;
+  options.min_inflight = options.max_inflight = 1;
+  options.max_control_inflight = 2;
+  start_proxy(options);
+  std::vector<Respond<api::ReadResponse>> stuck;
+  node(1).on_read = [&](const api::ReadRequest&, auto& reply) {
+    stuck.push_back(std::move(reply));
+    return true;
+  };
+  v1::GetRequest get_request;
+  get_request.set_key("k");
+  proxy_runtime->post([&] {
+    proxy->dispatch(v1::kGet.id, v1::encode(get_request), proxy_runtime->now() + 10s, [](Result<std::string>) {});
+  });
+  ASSERT_TRUE(world.run_until([&] { return !stuck.empty(); }, world.now() + 100'000));
+  const auto refused = get("other", v1::CONSISTENCY_LINEARIZABLE, 0, 1s);
+  ASSERT_FALSE(refused);
+  EXPECT_EQ(refused.error().code(), ErrorCode::kBusy);
+
+  const auto status = call(v1::kGetStatus, v1::GetStatusRequest());
+  ASSERT_TRUE(status) << status.error().to_string();
+  EXPECT_EQ(status->nodes_size(), 3);
+  EXPECT_TRUE(call(v1::kHello, v1::HelloRequest()));
+  v1::TransferLeaderRequest transfer;
+  transfer.set_node_id(2);
+  const auto transferred = call(v1::kTransferLeader, transfer);
+  EXPECT_TRUE(transferred) << transferred.error().to_string();
+
+  // They, too, are bounded; Hello takes no place.
+  std::vector<Respond<api::ChangeResponse>> changes;
+  node(1).on_change = [&](const api::ChangeRequest&, auto& reply) {
+    changes.push_back(std::move(reply));
+    return true;
+  };
+  for (int i = 0; i < 2; ++i) {
+    proxy_runtime->post([&] {
+      proxy->dispatch(v1::kTransferLeader.id, v1::encode(transfer), proxy_runtime->now() + 30s, [](Result<std::string>) {});
+    });
+  }
+  ASSERT_TRUE(world.run_until([&] { return changes.size() == 2; }, world.now() + 100'000));
+  const auto third = call(v1::kTransferLeader, transfer, 1s);
+  ASSERT_FALSE(third);
+  EXPECT_EQ(third.error().code(), ErrorCode::kBusy) << third.error().to_string();
+  EXPECT_TRUE(call(v1::kHello, v1::HelloRequest()));
+  proxy_runtime->post([&] { proxy.reset(); });  // drops what is stuck, before the vectors go
+  world.run_for(1'000);
+}
+
+TEST_F(ProxyData, RequestsUnderWayAreCountedInBytesToo) {
+  ProxyOptions options;
+  options.max_inflight_bytes = 1'000'000;
+  start_proxy(options);
+  std::vector<Respond<api::WriteResponse>> stuck;
+  node(1).on_write = [&](const api::WriteRequest&, auto& reply) {
+    stuck.push_back(std::move(reply));
+    return true;
+  };
+  v1::PutRequest request;
+  request.set_key("k");
+  request.set_value(std::string(900'000, 'v'));
+  proxy_runtime->post([&] {
+    proxy->dispatch(v1::kPut.id, v1::encode(request), proxy_runtime->now() + 10s, [](Result<std::string>) {});
+  });
+  ASSERT_TRUE(world.run_until([&] { return !stuck.empty(); }, world.now() + 100'000));
+  const auto refused = put("other", std::string(900'000, 'w'), 1s);
+  ASSERT_FALSE(refused);
+  EXPECT_EQ(refused.error().code(), ErrorCode::kBusy) << refused.error().to_string();
+  EXPECT_TRUE(get("small"));
+  proxy_runtime->post([&] { proxy.reset(); });
+  world.run_for(1'000);
+}
+
+// Nothing but the question itself makes an idle proxy look.
+TEST_F(ProxyData, IsNotReadyWithoutALeaderAndReadyAgainWithOne) {
+  start_proxy();
+  ASSERT_TRUE(put("k", "v"));
+  bool ready = true;
+  const auto ask = [&] {
+    proxy_runtime->post([&] { ready = proxy->ready(); });
+    world.run_for(1'000);
+    return ready;
+  };
+  EXPECT_TRUE(ask());
+  elect(0, 6);  // it stepped down; nobody won
+  for (int i = 0; i < 10 && ask(); ++i) world.run_for(1'000'000);
+  EXPECT_FALSE(ask());
+  proxy_runtime->post([&] { EXPECT_EQ(proxy->not_ready(), "no leader answers; writes and linearizable reads wait"); });
+  world.run_for(1'000);
+  elect(2, 7);
+  for (int i = 0; i < 3 && !ask(); ++i) world.run_for(1'000'000);
+  EXPECT_TRUE(ask());
+  cut_off(2);
+  for (int i = 0; i < 10 && ask(); ++i) world.run_for(1'000'000);
+  EXPECT_FALSE(ask());
 }
 
 TEST_F(ProxyData, ManyRequestsWithoutALeaderAskForTheTopologySparingly) {

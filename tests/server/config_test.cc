@@ -41,6 +41,17 @@ TEST(ServerConfig, AcceptsEachRole) {
   EXPECT_EQ(mistake("nodes = [\"a:1\"]\n", "proxy"), "");
 }
 
+TEST(ServerConfig, RefusesToAdvertiseWhatNobodyReaches) {
+  EXPECT_THAT(mistake("dir = \"/d\"\nadvertise = \"0.0.0.0:7401\"\n"),
+              HasSubstr(".toml:2: advertise = '0.0.0.0:7401' is where a process listens on all its addresses"));
+  EXPECT_THAT(mistake("dir = \"/d\"\nadvertise = \"[::]:7401\"\n"), HasSubstr("name the host"));
+  EXPECT_THAT(mistake("dir = \"/d\"\nadvertise = \"n1:0\"\n"), HasSubstr("advertise = 'n1:0' has port 0"));
+  EXPECT_THAT(mistake("nodes = [\"a:1\"]\nadvertise = \"p:0\"\n", "proxy"), HasSubstr("advertise = 'p:0' has port 0"));
+  EXPECT_THAT(mistake("dir = \"/d\"\nlisten = \"0.0.0.0:7401\"\n"),
+              HasSubstr("listen = 0.0.0.0:7401 is on all addresses of this machine: say with advertise"));
+  EXPECT_EQ(mistake("dir = \"/d\"\nlisten = \"0.0.0.0:7401\"\nadvertise = \"n1:7401\"\n"), "");
+}
+
 TEST(ServerConfig, NamesTheMistake) {
   EXPECT_THAT(mistake("dir = \"/d\"\nlisten = \"7400\"\n"), HasSubstr(".toml:2: listen = '7400' is not host:port"));
   EXPECT_THAT(mistake("region = \"US\"\n"), HasSubstr(".toml:1: region = 'US' is not a region's name"));
@@ -52,11 +63,14 @@ TEST(ServerConfig, NamesTheMistake) {
   EXPECT_THAT(mistake("listen = \"a:1\"\n"), HasSubstr("dir is not set"));
   EXPECT_THAT(mistake("dir = \"/d\"\n[storage]\nmemory = \"64MiB\"\n"), HasSubstr("from 128MiB to"));
   EXPECT_THAT(mistake("dir = \"/d\"\n[storage]\nmemory = \"256MiB\"\nwrite_buffer = \"128MiB\"\n"),
-              HasSubstr("storage.memory = 256MiB is less than its parts may take, 456MiB: block_cache 16MiB, "
+              HasSubstr("storage.memory = 256MiB is less than its parts may take, 472MiB: block_cache 16MiB, "
                         "write_buffers 384MiB"));
   EXPECT_THAT(mistake("dir = \"/d\"\n[storage]\nwrite_buffer = \"1KiB\"\n"),
               HasSubstr("storage.write_buffer = 1KiB: at least 1MiB, or 0 for a share"));
   EXPECT_THAT(mistake("dir = \"/d\"\n[limits]\nqueue = \"1MiB\"\n"), HasSubstr("limits.queue = 1MiB: at least 8MiB"));
+  EXPECT_THAT(mistake("dir = \"/d\"\n[limits]\nanswers = \"1MiB\"\n"), HasSubstr("limits.answers = 1MiB: at least 8MiB"));
+  EXPECT_THAT(mistake("role = \"proxy\"\nnodes = [\"a:1\"]\n[limits]\nanswers = \"1MiB\"\n"),
+              HasSubstr("limits.answers = 1MiB: at least 8MiB"));
   EXPECT_THAT(mistake("role = \"proxy\"\n"), HasSubstr("nodes is not set"));
   EXPECT_THAT(mistake("role = \"proxy\"\nnodes = [\"x\"]\n"), HasSubstr("nodes: \"x\" is not host:port"));
   EXPECT_THAT(mistake("role = \"chef\"\n"), HasSubstr("role = \"chef\"; there are node, proxy and local"));

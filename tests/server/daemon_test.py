@@ -4,9 +4,11 @@
     daemon_test.py PATH/TO/meridian [unittest arguments]
 """
 
+import fcntl
 import os
 import random
 import re
+import resource
 import shutil
 import signal
 import socket
@@ -191,6 +193,123 @@ class DaemonTest(unittest.TestCase):
         self.assertEqual(nodes[leader - 1].process.returncode, 0)
         for daemon in [proxy, *(n for n in nodes if n is not nodes[leader - 1])]:
             self.assertEqual(daemon.end()[0], 0)
+
+    def wait_for(self, condition):
+        deadline = time.monotonic() + TIMEOUT
+        while True:
+            try:
+                if condition():
+                    return
+            except OSError:
+                pass
+            self.assertLess(time.monotonic(), deadline)
+            time.sleep(0.02)
+
+    def test_a_log_that_nobody_reads_costs_lines_and_no_service(self):
+        reader, writer = os.pipe()
+        os.set_blocking(writer, False)
+        try:
+            while True:
+                os.write(writer, b"\n" * 4096)
+        except BlockingIOError:
+            pass
+        os.set_blocking(writer, True)
+        metric = r"\nmeridian_log_lines_dropped_total [1-9]"
+        http_port = self.port + 100
+        for arguments in (["node", "--dir", self.dir + "/n", "--listen", f"127.0.0.1:{self.port}"],
+                          ["proxy", "--nodes", "127.0.0.1:1", "--listen", f"127.0.0.1:{self.port}"]):
+            with subprocess.Popen([MERIDIAN, *arguments, "--http", f"127.0.0.1:{http_port}"], stderr=writer) as process:
+                try:
+                    self.wait_for(lambda: http(http_port, "/livez")[0] == 200)
+                    self.wait_for(lambda: re.search(metric, http(http_port, "/metrics")[1]))
+                    process.send_signal(signal.SIGTERM)
+                    self.assertEqual(process.wait(10), 0)
+                finally:
+                    process.kill()
+        os.close(reader)
+        os.close(writer)
+
+    def test_a_hang_up_ends_no_server(self):
+        proxy = self.start("proxy", "--nodes", "127.0.0.1:1", "--listen", f"127.0.0.1:{self.port}", "--http",
+                           f"127.0.0.1:{self.port + 100}")
+        self.wait_for(lambda: http(self.port + 100, "/livez")[0] == 200)
+        proxy.process.send_signal(signal.SIGHUP)
+        self.wait_for(lambda: "SIGHUP" in proxy.process.stderr.readline())
+        self.assertEqual(http(self.port + 100, "/livez")[0], 200)
+        self.assertEqual(proxy.end()[0], 0)
+
+    def test_connections_beyond_the_open_files_are_closed_and_later_ones_are_taken(self):
+        def answers():
+            with grpc.insecure_channel(f"127.0.0.1:{self.port}", options=[("grpc.use_local_subchannel_pool", 1)]) as channel:
+                channel.unary_unary("/grpc.health.v1.Health/Check")(b"", timeout=2)
+                return True
+
+        def retry_until(condition):
+            deadline = time.monotonic() + TIMEOUT
+            while True:
+                try:
+                    if condition():
+                        return
+                except grpc.RpcError:
+                    pass
+                self.assertLess(time.monotonic(), deadline)
+
+        limit = 200
+        process = subprocess.Popen([MERIDIAN, "proxy", "--nodes", "127.0.0.1:1", "--listen", f"127.0.0.1:{self.port}",
+                                    "--http", f"127.0.0.1:{self.port + 100}"], stderr=subprocess.PIPE, text=True,
+                                   preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_NOFILE, (limit, limit)))
+        try:
+            self.wait_for(lambda: http(self.port + 100, "/livez")[0] == 200)
+            retry_until(answers)
+            crowd = []
+            for _ in range(400):
+                crowd.append(socket.create_connection(("127.0.0.1", self.port)))
+            metric = r"\nmeridian_connections_refused_total [1-9]"
+            self.wait_for(lambda: re.search(metric, http(self.port + 100, "/metrics")[1]))
+            with self.assertRaises(grpc.RpcError):
+                answers()
+            for s in crowd:
+                s.close()
+            retry_until(answers)
+            process.send_signal(signal.SIGTERM)
+            _, err = process.communicate(timeout=TIMEOUT)
+            self.assertEqual(process.returncode, 0, err)
+            self.assertIn("too few open files", err)
+        finally:
+            process.kill()
+
+    def test_reflection_is_served_where_it_was_asked_for(self):
+        def reflects():
+            with grpc.insecure_channel(f"127.0.0.1:{self.port}") as channel:
+                stream = channel.stream_stream("/grpc.reflection.v1alpha.ServerReflection/ServerReflectionInfo")
+                return list(stream(iter([b"\x3a\x00"]), timeout=20))  # list_services
+
+        arguments = ["proxy", "--nodes", "127.0.0.1:1", "--listen", f"127.0.0.1:{self.port}", "--http",
+                     f"127.0.0.1:{self.port + 100}"]
+        proxy = self.start(*arguments)
+        self.wait_for(lambda: http(self.port + 100, "/livez")[0] == 200)
+        with self.assertRaises(grpc.RpcError) as refused:
+            reflects()
+        self.assertEqual(refused.exception.code(), grpc.StatusCode.UNIMPLEMENTED)
+        self.assertEqual(proxy.end()[0], 0)
+        proxy = self.start(*arguments, "--reflection")
+        self.wait_for(lambda: http(self.port + 100, "/livez")[0] == 200)
+        self.assertIn(b"meridian.v1.KeyValue", reflects()[0])
+        self.assertEqual(proxy.end()[0], 0)
+
+    def test_connections_that_say_nothing_do_not_hold_the_end_up(self):
+        proxy = self.start("proxy", "--nodes", "127.0.0.1:1", "--listen", f"127.0.0.1:{self.port}", "--http",
+                           f"127.0.0.1:{self.port + 100}")
+        self.wait_for(lambda: http(self.port + 100, "/livez")[0] == 200)
+        silent = [socket.create_connection(("127.0.0.1", self.port + 100)) for _ in range(20)]
+        began = time.monotonic()
+        self.assertEqual(http(self.port + 100, "/livez")[0], 200)
+        self.assertLess(time.monotonic() - began, 1)
+        self.assertEqual(http(self.port + 100, "/readyz"), (503, "no node answers; asked 127.0.0.1:1\n"))
+        self.assertEqual(proxy.end()[0], 0)
+        self.assertLess(time.monotonic() - began, 5)
+        for s in silent:
+            s.close()
 
     def test_latency_between_regions_is_felt(self):
         self.start_local("--latency", "wan")

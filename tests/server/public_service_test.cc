@@ -32,7 +32,7 @@ class PublicServiceTest : public ::testing::Test {
          .link = transport_->service(),
          .services = make_public_services(
              runtime_, [this](MethodId method, IncomingCall call) { dispatch(method, std::move(call)); },
-             {.max_in_flight = 2})});
+             {.max_in_flight = 2, .answers = answers_})});
     ASSERT_TRUE(server) << server.error().to_string();
     server_ = std::move(*server);
     channel_ = grpc::CreateChannel(server_->address(), grpc::InsecureChannelCredentials());
@@ -57,9 +57,16 @@ class PublicServiceTest : public ::testing::Test {
       return call.respond(fail(
           Error(ErrorCode::kBusy, "full \xff").with_cause(Error(ErrorCode::kIo, "slow disk")).with_retry_after(42)));
     }
+    if (request->key() == "long") {
+      Error error(ErrorCode::kInvalidArgument, std::string(4'096, '\xff'));
+      for (int i = 0; i < 5; ++i) {
+        error = Error(ErrorCode::kInvalidArgument, std::string(4'096, '\xff')).with_cause(std::move(error));
+      }
+      return call.respond(fail(std::move(error)));
+    }
     v1::GetResponse response;
     response.set_found(true);
-    response.set_value(request->key() + "!");
+    response.set_value(request->key() == "large" ? std::string(1 << 20, 'x') : request->key() + "!");
     call.respond(v1::encode(response));
   }
 
@@ -88,6 +95,7 @@ class PublicServiceTest : public ::testing::Test {
     return status;
   }
 
+  const std::shared_ptr<AnswerBudget> answers_ = std::make_shared<AnswerBudget>(2u << 20);
   EventLoop runtime_;
   std::unique_ptr<GrpcTransport> transport_;
   std::unique_ptr<GrpcServer> server_;
@@ -121,6 +129,19 @@ TEST_F(PublicServiceTest, MapsErrorsToStatusAndDetail) {
   EXPECT_TRUE(detail.definite());
 }
 
+// A client that has not been told otherwise takes 8 KiB of metadata, and sees no status at all beyond.
+TEST_F(PublicServiceTest, CutsErrorsToWhatAClientTakes) {
+  v1::GetResponse response;
+  v1::ErrorDetail detail;
+  const grpc::Status status = get("long", &response, &detail);
+  EXPECT_EQ(status.error_code(), grpc::StatusCode::INVALID_ARGUMENT) << status.error_message();
+  EXPECT_TRUE(status.error_message().starts_with("invalid argument: \\xff"));
+  EXPECT_TRUE(status.error_message().ends_with("..."));
+  EXPECT_TRUE(detail.message().ends_with("..."));
+  EXPECT_GE(detail.causes_size(), 1);
+  EXPECT_LT(status.error_message().size() + detail.ByteSizeLong() * 4 / 3, 7'000u);
+}
+
 TEST_F(PublicServiceTest, AnswersUnknownWhereTheCallIsDropped) {
   v1::GetResponse response;
   v1::ErrorDetail detail;
@@ -147,6 +168,16 @@ TEST_F(PublicServiceTest, RefusesMoreThanTheLimitAsBusy) {
   });
   released.get_future().wait();
   EXPECT_TRUE(get("key", &response).ok());
+}
+
+TEST_F(PublicServiceTest, SharesTheBudgetOfAnswersThatNobodyHasTaken) {
+  v1::GetResponse response;
+  EXPECT_TRUE(get("large", &response).ok());
+  answers_->take(3u << 19);  // somebody else's
+  EXPECT_EQ(get("large", &response).error_code(), grpc::StatusCode::RESOURCE_EXHAUSTED);
+  EXPECT_TRUE(get("small", &response).ok());
+  answers_->give_back(3u << 19);
+  EXPECT_TRUE(get("large", &response).ok());
 }
 
 TEST_F(PublicServiceTest, ShutsDownWithACallThatNobodyAnswers) {

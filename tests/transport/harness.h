@@ -11,6 +11,7 @@
 #include <utility>
 
 #include "base/event_loop.h"
+#include "base/grpc/answer_budget.h"
 #include "base/grpc/grpc_server.h"
 #include "base/grpc/grpc_transport.h"
 #include "base/grpc/reactor.h"
@@ -98,6 +99,7 @@ class End {
   Address address;
   std::vector<IncomingCall> held;  // on the loop
   std::vector<std::string> notes;  // on the loop
+  std::size_t answered_bytes = 0;  // of kBig; on the loop
 
  private:
   void add_handlers() {
@@ -118,7 +120,11 @@ class End {
     transport_->handle(kDeadline, [this](IncomingCall call) {
       call.respond(std::to_string((call.deadline - runtime_.now()).count()) + " " + call.trace);
     });
-    transport_->handle(kBig, [](IncomingCall call) { call.respond(std::string(std::stoul(call.payload), 'x')); });
+    transport_->handle(kBig, [this](IncomingCall call) {
+      std::string answer(std::stoul(call.payload), 'x');
+      answered_bytes += answer.size();
+      call.respond(std::move(answer));
+    });
   }
 
   const std::shared_ptr<GrpcReactor> reactor_ = std::make_shared<GrpcReactor>(GrpcReactor::Use::kServesToo);

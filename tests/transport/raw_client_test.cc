@@ -11,6 +11,7 @@
 #include "base/bytes.h"
 #include "base/grpc/frame.h"
 #include "base/grpc/link.grpc.pb.h"
+#include "base/grpc/outbox.h"
 #include "tests/transport/harness.h"
 
 namespace meridian::test {
@@ -89,6 +90,182 @@ TEST_F(RawClient, IsRefusedWithResourceExhaustedWhenABatchIsTooLarge) {
   const grpc::Status status = send(std::string(20u << 20, 'x'));
   EXPECT_EQ(status.error_code(), grpc::RESOURCE_EXHAUSTED) << status.error_message();
   expect_serving();
+}
+
+// Its answers fill its window and then the server's outbox, so that nothing is read from it and one write never ends.
+TEST_F(RawClient, ThatNeverReadsDoesNotHoldTheShutdownUp) {
+  using namespace std::string_literals;
+  auto stub = link::Link::NewStub(grpc::CreateChannel(server_.address, grpc::InsecureChannelCredentials()));
+  grpc::ClientContext context;
+  auto stream = stub->Open(&context);
+  Batch batch;
+  for (int i = 0; i < 32; ++i) batch.mutable_frames()->append(frame("\0\1\6\0\0"s + std::to_string(1 << 20)));
+  ASSERT_TRUE(stream->Write(batch));
+  ASSERT_TRUE(eventually(server_, [&] { return server_.answered_bytes >= 16u << 20; }));
+  const MonoTime start = server_.runtime().now();
+  server_.server().shutdown(100ms);
+  EXPECT_LT(server_.runtime().now() - start, 5s);
+  context.TryCancel();
+  stream->Finish();
+}
+
+// A stream that sends what the test says and reads when it is told to.
+class Hoarder {
+ public:
+  explicit Hoarder(const Address& to) {
+    grpc::ChannelArguments args;
+    args.SetInt(GRPC_ARG_USE_LOCAL_SUBCHANNEL_POOL, 1);
+    args.SetMaxReceiveMessageSize(-1);
+    stub_ = link::Link::NewStub(grpc::CreateCustomChannel(to, grpc::InsecureChannelCredentials(), args));
+    stream_ = stub_->Open(&context_);
+  }
+  ~Hoarder() {
+    if (!stream_) return;
+    context_.TryCancel();
+    stream_->Finish();
+  }
+  void send(const std::string& frames) {
+    Batch batch;
+    batch.set_frames(frames);
+    EXPECT_TRUE(stream_->Write(batch));
+  }
+  struct Read {
+    int answers = 0, errors = 0;
+  };
+  Read read(int frames) {
+    Read read;
+    Batch batch;
+    while (read.answers + read.errors < frames && stream_->Read(&batch)) {
+      link::FrameReader reader(batch.frames());
+      while (const auto frame = reader.next()) {
+        ++(frame->kind == link::FrameKind::kAnswer ? read.answers : read.errors);
+      }
+    }
+    return read;
+  }
+  grpc::Status finish() {
+    Batch batch;
+    while (stream_->Read(&batch)) {
+    }
+    return std::exchange(stream_, nullptr)->Finish();
+  }
+
+ private:
+  std::unique_ptr<link::Link::Stub> stub_;
+  grpc::ClientContext context_;
+  std::unique_ptr<grpc::ClientReaderWriter<Batch, Batch>> stream_;
+};
+
+std::string request_frame(int id, int method, const std::string& payload) {
+  std::string body(1, '\0');
+  put_varint(body, static_cast<std::uint64_t>(id));
+  put_varint(body, static_cast<std::uint64_t>(method));
+  put_varint(body, 0);
+  put_string(body, "");
+  return frame(body + payload);
+}
+
+// One message asks for a gigabyte; no more of it is worked on than the peer has room for.
+TEST_F(RawClient, IsNotAnsweredFasterThanItReads) {
+  constexpr int kCalls = 1'000;
+  Hoarder hoarder(server_.address);
+  std::string frames;
+  for (int i = 0; i < kCalls; ++i) frames += request_frame(i, kBig, std::to_string(1 << 20));
+  hoarder.send(frames);
+  ASSERT_TRUE(eventually(server_, [&] { return server_.answered_bytes >= 16u << 20; }));
+  expect_serving();
+  std::size_t answered = 0;
+  server_.on_loop([&] { answered = server_.answered_bytes; });
+  EXPECT_LE(answered, 24u << 20);
+  const Hoarder::Read read = hoarder.read(kCalls);
+  EXPECT_EQ(read.answers, kCalls);
+}
+
+// They were all being worked on before the first was answered.
+TEST(AnswersThatNobodyReads, AreRefusedBeyondTheBudget) {
+  const auto budget = std::make_shared<AnswerBudget>(64u << 20);
+  End server({.answers = budget});
+  server.serve();
+  constexpr int kCalls = 200;
+  std::string frames;
+  for (int i = 0; i < kCalls; ++i) frames += request_frame(i, kHold, "");
+  std::vector<std::unique_ptr<Hoarder>> hoarders;
+  for (int i = 0; i < 4; ++i) {
+    hoarders.push_back(std::make_unique<Hoarder>(server.address));
+    hoarders.back()->send(frames);
+  }
+  ASSERT_TRUE(eventually(server, [&] { return server.held.size() == 4 * kCalls; }));
+  server.on_loop([&] {
+    for (IncomingCall& call : server.held) call.respond(std::string(1 << 20, 'x'));
+    server.held.clear();
+  });
+  EXPECT_LE(budget->held(), 65u << 20);
+  EXPECT_GT(budget->held(), 32u << 20);
+  End client;
+  EXPECT_EQ(client.call(server.address, kEcho, "small").value(), "small");
+  int answers = 0;
+  for (const auto& hoarder : hoarders) {
+    const Hoarder::Read read = hoarder->read(kCalls);
+    EXPECT_EQ(read.answers + read.errors, kCalls);
+    answers += read.answers;
+  }
+  EXPECT_GE(answers, 40);
+  EXPECT_LE(answers, 66);
+  EXPECT_TRUE(eventually(server, [&] { return budget->held() < 1u << 20; }));
+  EXPECT_EQ(client.call(server.address, kBig, std::to_string(4 << 20))->size(), 4u << 20);
+}
+
+// Others have their turn while millions of frames are handled, and there is no list of them.
+TEST_F(RawClient, MayFloodWithTinyFrames) {
+  constexpr std::size_t kNotes = 1'000'000;
+  std::string flood;
+  for (std::size_t i = 0; i < kNotes; ++i) flood += std::string_view("\4\1\4\0\0", 5);
+  Hoarder hoarder(server_.address);
+  hoarder.send(flood);
+  ASSERT_TRUE(eventually(server_, [&] { return !server_.notes.empty(); }, 60s));
+  std::size_t seen = 0;
+  server_.on_loop([&] { seen = server_.notes.size(); });
+  EXPECT_LT(seen, kNotes);
+  EXPECT_TRUE(eventually(server_, [&] { return server_.notes.size() == kNotes; }, 60s));
+}
+
+TEST(Streams, AreRefusedBeyondTheirNumber) {
+  End server({.max_streams = 2});
+  server.serve();
+  End first, second, third;
+  EXPECT_TRUE(first.call(server.address, kEcho, "1"));
+  EXPECT_TRUE(second.call(server.address, kEcho, "2"));
+  Hoarder hoarder(server.address);
+  const grpc::Status refused = hoarder.finish();
+  EXPECT_EQ(refused.error_code(), grpc::RESOURCE_EXHAUSTED);
+  EXPECT_EQ(refused.error_message(), "2 streams are open; more are refused");
+  EXPECT_EQ(code_of(third.call(server.address, kEcho, "3")), ErrorCode::kUnavailable);
+  first.stop();
+  const MonoTime deadline = server.runtime().now() + 10s;
+  bool there_is_room = false;
+  while (!there_is_room && server.runtime().now() < deadline) {
+    there_is_room = third.call(server.address, kEcho, "3", 1s).has_value();
+  }
+  EXPECT_TRUE(there_is_room);
+}
+
+// Ten thousand idle streams that once moved a megabyte are not ten gigabytes.
+TEST(Outbox, KeepsLittleOfALargeBatch) {
+  EventLoop runtime({.name = "outbox"});
+  const auto budget = std::make_shared<AnswerBudget>();
+  link::Outbox outbox(runtime, 1 << 20, /*writing=*/false, budget);
+  outbox.open();
+  std::vector<link::OutFrame> frames;
+  frames.push_back({.id = 1, .kind = link::FrameKind::kAnswer, .payload = std::string(4 << 20, 'x')});
+  ASSERT_TRUE(outbox.push(frames));
+  EXPECT_GE(budget->held(), 4u << 20);
+  std::string batch;
+  ASSERT_EQ(outbox.next(&batch), link::Outbox::Next::kWrite);
+  EXPECT_EQ(outbox.waiting_bytes(), 0u);
+  EXPECT_GE(budget->held(), 8u << 20) << "its bytes, and gRPC's copy";
+  EXPECT_EQ(outbox.written(&batch), link::Outbox::Next::kNothing);
+  EXPECT_EQ(budget->held(), 0u);
+  EXPECT_LE(batch.capacity(), 16u << 10);
 }
 
 TEST_F(RawClient, FindsTheHealthService) {

@@ -1,3 +1,7 @@
+#include <algorithm>
+#include <functional>
+#include <tuple>
+
 #include "base/keys.h"
 #include "tests/txn/fixture.h"
 
@@ -84,6 +88,44 @@ TEST_F(MvccTest, PagesJoinWithoutGapsOrRepeats) {
       EXPECT_TRUE(std::is_sorted(keys.begin(), keys.end()));
       EXPECT_EQ(std::adjacent_find(keys.begin(), keys.end()), keys.end());
     }
+  }
+}
+
+// With lengths, tags and versions, which for small entries are most of it.
+TEST_F(MvccTest, APageIsNeverLargerThanItsBytesUnlessOneEntryIs) {
+  for (int i = 0; i < 40; ++i) write(fmt::format("k{:02}", i), 10, std::string(static_cast<std::size_t>(i * 7 % 90), 'v'));
+  for (const bool reverse : {false, true}) {
+    for (const std::size_t most : {1u, 100u, 250u, 1'000u}) {
+      ScanRange range{.keyspace = kKeyspace, .reverse = reverse, .max_bytes = most};
+      std::vector<std::string> keys;
+      for (;;) {
+        auto page = scan_versions(engine_, range, Timestamp(25), {});
+        ASSERT_TRUE(page);
+        std::size_t bytes = 0;
+        for (const ScanEntry& e : page->entries) {
+          bytes += e.key.size() + e.value.size() + kItemOverheadBytes;
+          keys.push_back(e.key);
+        }
+        EXPECT_TRUE(bytes <= most || page->entries.size() == 1) << bytes << " of " << most;
+        if (!page->rest) break;
+        ASSERT_FALSE(page->entries.empty());
+        std::tie(range.start, range.end) = *page->rest;
+      }
+      EXPECT_EQ(keys.size(), 40u) << "reverse " << reverse << " most " << most;
+      EXPECT_TRUE(reverse ? std::ranges::is_sorted(keys, std::greater()) : std::ranges::is_sorted(keys));
+    }
+  }
+}
+
+TEST_F(MvccTest, KeysAloneCostWhatKeysCost) {
+  for (int i = 0; i < 20; ++i) write(fmt::format("k{:02}", i), 10, std::string(1'000, 'v'));
+  for (const bool reverse : {false, true}) {
+    const ScanRange range{.keyspace = kKeyspace, .reverse = reverse, .keys_only = true, .max_bytes = 2'000};
+    const auto page = scan_versions(engine_, range, Timestamp(25), {});
+    ASSERT_TRUE(page);
+    EXPECT_EQ(page->entries.size(), 20u);
+    EXPECT_FALSE(page->rest);
+    EXPECT_TRUE(page->entries[0].value.empty());
   }
 }
 

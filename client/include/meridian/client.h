@@ -55,7 +55,8 @@ class Client {
   Result<ReadResult> get(std::string key, CallOptions options = CallOptions());
   Future<ReadResult> get_async(std::string key, CallOptions options = CallOptions());
 
-  // Up to 1,000 keys as of one timestamp; answers in the order asked.
+  // Up to 1,000 keys as of one timestamp; answers in the order asked. What does not fit one answer (4 MiB) is asked for by
+  // itself, at the same timestamp, within the same time-out.
   //   auto read = client.multi_get({"a", "b"});
   //   if (read) for (const auto& item : read->items) ...
   // kInvalidArgument: none or too many keys, or a bad one; kOutOfRange as for get().
