@@ -28,7 +28,7 @@ void ReadPath::submit(api::ScanRequest&& request, MonoTime deadline, ScanReply r
 void ReadPath::submit(Read read, api::Consistency consistency) {
   if (stopped_) return answer_not_leader(std::move(read));
   const Timestamp limit = Timestamp::from_wall(read.arrived + deps_.options.max_clock_offset);
-  if (read.at > limit) {  // T5
+  if (read.at > limit) {  // T12
     return answer_error(std::move(read),
                         Error(ErrorCode::kOutOfRange, fmt::format("timestamp {} is ahead of this server's clock; the limit is {}",
                                                                   read.at, limit)));
@@ -49,7 +49,7 @@ void ReadPath::submit(Read read, api::Consistency consistency) {
 std::optional<Timestamp> ReadPath::local_timestamp(const Read& read) const {
   const AppliedState& state = deps_.machine.state();
   if (state.closed.is_zero() || read.at > state.closed) return std::nullopt;
-  // Not above the own clock, even where a leader with a faster one has closed more (T4).
+  // Not above the own clock, even where a leader with a faster one has closed more (T11).
   const Timestamp clock = Timestamp::from_wall(read.arrived, (1u << Timestamp::kLogicalBits) - 1);
   if (read.at.is_zero()) return std::min(state.closed, clock);
   return read.at <= clock ? std::optional(read.at) : std::nullopt;

@@ -2,9 +2,9 @@
 //
 //   linearizable, or at a timestamp not closed yet: the leader; by lease, else by asking a quorum
 //     (read-index); then once applied >= the commit index known at that moment (L4); then as of a
-//     timestamp r that no pending write is at or below, that the ceiling covers (T3), and that the wall
-//     clock has passed (T4)
-//   any replica: whatever is applied here, as of its closed timestamp (T12)
+//     timestamp r that no pending write is at or below, that the ceiling covers (T10), and that the wall
+//     clock has passed (T11)
+//   any replica: whatever is applied here, as of its closed timestamp (T15)
 //
 // A read never blocks the loop: what is not in memory is read on the pool, over the same snapshot (S7).
 #pragma once

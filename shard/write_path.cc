@@ -106,7 +106,7 @@ void WritePath::run(MonoTime now) {
     cluster_state_.reset();
     group.entry.cluster_done = std::exchange(cluster_done_, nullptr);
   }
-  // A ceiling rides along if an entry is going, and goes on its own only when a read waits for it (T3).
+  // A ceiling rides along if an entry is going, and goes on its own only when a read waits for it (T10).
   const bool ceiling_wanted = wanted_ceiling_ > std::max(leadership_->proposed_ceiling, deps_.machine.state().ceiling);
   if (ceiling_wanted) group.payload.set_ceiling(next_ceiling(wall).packed());
   if (!group.empty()) propose(now, group);
@@ -121,7 +121,7 @@ void WritePath::want_ceiling(Timestamp at_least) {
 }
 
 // A ceiling is at most T ahead of the wall clock when proposed, so that a new leader's wait until its own
-// clock has passed it hides in the election (T4).
+// clock has passed it hides in the election (T11).
 Timestamp WritePath::next_ceiling(WallTime wall) const {
   return std::max(wanted_ceiling_, Timestamp::from_wall(wall + deps_.options.election_timeout));
 }
@@ -262,7 +262,7 @@ void WritePath::entry_applied(const AppliedEntry& applied) {
   if (entry.cluster_done) entry.cluster_done({});
 }
 
-// Nobody answers with a timestamp above its own physical clock (T4).
+// Nobody answers with a timestamp above its own physical clock (T11).
 void WritePath::answer(WriteReply reply, const txn::WriteOutcome& outcome, Timestamp stamp) {
   const WallTime wall = deps_.runtime.wall_now();
   if (stamp.physical() > wall) {

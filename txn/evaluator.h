@@ -1,5 +1,5 @@
 // A leader's evaluation of write requests: over the applied state PLUS what it has appended itself and not
-// yet applied (the overlay, T6), exactly once (R), each at a fresh timestamp above everything it answered.
+// yet applied (the overlay, T13), exactly once (R), each at a fresh timestamp above everything it answered.
 // A pure core over an Engine; lives on the shard's loop; one instance per leadership, so that nothing
 // evaluated in one term can be trusted in another (L5, L7).
 //
