@@ -37,7 +37,6 @@ class ReadPath {
   struct Deps {
     Runtime& runtime;
     Engine& engine;
-    Hlc& hlc;
     raft::Core& core;
     const StateMachine& machine;
     WritePath& writes;
@@ -82,6 +81,8 @@ class ReadPath {
   void confirm_leadership(MonoTime now);
   void serve_ready(MonoTime now);
   std::optional<Timestamp> serving_timestamp(const Read& read);
+  std::optional<Timestamp> serving_timestamp_at(const Read& read);
+  bool may_answer(Timestamp at) const;
   void serve(Read read, Timestamp at);
   void serve_get(Get get, Timestamp at);
   Result<> read_from_memory(const api::ReadRequest& request, Timestamp at, api::ReadResponse& response);

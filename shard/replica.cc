@@ -49,13 +49,14 @@ Replica::Replica(Deps deps, ReplicaOptions options, StateMachine machine, raft::
       machine_(std::move(machine)),
       versions_(options_.version_cache_bytes),
       core_(raft_options(options_), std::move(initial), deps_.runtime.now()),
-      writes_({deps_.runtime, deps_.engine, deps_.hlc, core_, machine_, deps_.placement, options_, [this] { wake(); }, [this] { return where(); },
-               [this] { return unapplied_bytes_; }}),
-      reads_({deps_.runtime, deps_.engine, deps_.hlc, core_, machine_, writes_, versions_, options_, [this] { wake(); },
+      writes_({deps_.runtime, deps_.engine, deps_.hlc, core_, machine_, deps_.placement, options_, [this] { wake(); },
+               [this] { return where(); }, [this] { return unapplied_bytes_; }}),
+      reads_({deps_.runtime, deps_.engine, core_, machine_, writes_, versions_, options_, [this] { wake(); },
               [this] { return where(); }, [this] { return deps_.log.is_full(); }}),
       snapshots_out_({deps_.runtime, deps_.engine, deps_.fs, core_, options_, deps_.ship, [this] { wake(); },
                       deps_.scratch_directory + "/out"}),
-      snapshots_in_({deps_.runtime, deps_.fs, [this](raft::Message m) { receive(std::move(m)); }, deps_.scratch_directory + "/in"}),
+      snapshots_in_({deps_.runtime, deps_.fs, [this](raft::Message m) { receive(std::move(m)); },
+                     deps_.scratch_directory + "/in"}),
       trimmer_({deps_.runtime, deps_.engine, deps_.log, core_, options_, deps_.fatal}) {
   wake();
 }
@@ -177,6 +178,7 @@ void Replica::wake() {
 void Replica::pass() {
   pass_scheduled_ = false;
   const MonoTime now = deps_.runtime.now();  // after the inbox was filled (L1)
+  writes_.tell_answered();
   for (const std::uint64_t sequence : std::exchange(persisted_, {})) core_.persisted(now, sequence);
   bool snapshot_offered = false;
   for (const raft::Message& message : std::exchange(inbox_, {})) {
@@ -230,6 +232,7 @@ void Replica::set_timer(MonoTime now) {
 }
 
 void Replica::take_output(MonoTime now) {
+  writes_.tell_answered();  // the reads of this pass are in it, and no other is served before all messages have left
   // Taking may make more possible at once (a single voter commits what it persisted).
   for (raft::Output out = core_.take_output(); !out.empty(); out = core_.take_output()) {
     if (!out.messages.empty()) deps_.send(std::move(out.messages));

@@ -63,6 +63,9 @@ std::string describe(const Message& m) {
     case MessageType::kVoteResponse: out += m.reject ? " refused" : " granted"; break;
     case MessageType::kSnapshot: out += fmt::format(" state={}/{}", m.snapshot.index, m.snapshot.term); break;
     case MessageType::kRemoved: out += fmt::format(" by={}", m.log_index); break;
+    case MessageType::kTimeoutNow:
+      if (m.answered != 0) out += fmt::format(" answered={} log={}/{}", m.answered, m.log_index, m.log_term);
+      break;
     default: break;
   }
   return out;

@@ -13,6 +13,7 @@
 //                     doubled, robbed of their entries, or just delivered; the first rule that fits decides
 //   release           what was kept is delivered now;  clear: no such rules any more
 //   cut ID[,ID] [from=ID,..] / heal      messages between these and all others (or `from`) are lost
+//   answered ID N     the driver has answered up to N;  hand-over ID: what TimeoutNow said, and still may be believed
 //   lead ID           campaign and run until it leads;  quiet | verbose: whether messages are shown
 //   hide | show applies
 //   status [ID] | log ID | bug NAME | bug
@@ -65,6 +66,7 @@ class Script : public FaultHooks {
   void make_group(const Arguments& a);
   void make_node(const Arguments& a);
   void print(const std::string& line) { out_ += line + "\n"; }
+  void print_hand_over(Node& n);
   void print_status(Node& n);
   void print_log(Node& n);
   template <class T>
