@@ -2,6 +2,7 @@
 // a logical counter in the lower 12, so that integer order is timestamp order.
 #pragma once
 
+#include <algorithm>
 #include <compare>
 #include <cstdint>
 #include <string>
@@ -47,23 +48,39 @@ class Timestamp {
 };
 
 // One node's clock. Pure: the wall clock is handed in. Not thread-safe; lives on the loop of its owner.
-// Invariant: now() is strictly above everything that now() returned and observe() was given before.
+// Invariant: now() is strictly above everything that now() returned before.
 class Hlc {
  public:
   // A fresh timestamp: the wall clock, or one step above the last one where the wall clock has not passed it.
   Timestamp now(WallTime wall) {
-    const Timestamp physical = Timestamp::from_wall(wall);
-    last_ = physical > last_ || DELIBERATE_BUG("hlc_backwards") ? physical : last_.next();
+    last_ = std::max(Timestamp::from_wall(wall), last_.next());
     return last_;
-  }
-  // Everything from now on is stamped above t. The caller has checked that t is not too far ahead.
-  void observe(Timestamp t) {
-    if (t > last_) last_ = t;
   }
   Timestamp last() const { return last_; }
 
  private:
   Timestamp last_;
+};
+
+// The node's clock above a floor that only some of its users must keep to. What one of them has to be above is no
+// reason for the others to run ahead of the wall clock, and to wait for it.
+// Invariant: now() is strictly above floor(), and floor() at or above all that now() returned and raise() was given.
+class FlooredHlc {
+ public:
+  // Requires: the node's clock outlives this.
+  FlooredHlc(Hlc& node, Timestamp floor) : node_(node), floor_(floor) {}
+
+  Timestamp now(WallTime wall) {
+    if (DELIBERATE_BUG("hlc_backwards")) return Timestamp::from_wall(wall);
+    floor_ = std::max(node_.now(wall), floor_.next());
+    return floor_;
+  }
+  void raise(Timestamp at_least) { floor_ = std::max(floor_, at_least); }
+  Timestamp floor() const { return floor_; }
+
+ private:
+  Hlc& node_;
+  Timestamp floor_;
 };
 
 }  // namespace meridian

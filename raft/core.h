@@ -146,6 +146,15 @@ class Core {
   ReplicaId successor(MonoTime now, std::vector<ReplicaId> passed_over = {});
   // Is there room on this node's disks? If not, nobody hands leadership over to it.
   void set_room(bool room);
+  // Whatever is answered from now on, a successor has to know of it: TimeoutNow carries the last of these. 0: unknown.
+  void answered_up_to(std::uint64_t answered);
+  // Leader: the newest TimeoutNow of this term may still make a successor of one whose log ends with that index, who
+  // then believes that nothing above `answered` was answered. While this holds, nothing above it may be. nullopt: none
+  // was sent, or an entry behind `index` is committed: then whoever is elected has it, and that TimeoutNow is void.
+  std::optional<HandOver> handed_over() const;
+  // Leader: what its predecessor had answered at most, by the TimeoutNow that began this term. nullopt: nobody said, or
+  // it may have answered more since.
+  std::optional<std::uint64_t> inherited() const;
   // Campaigns at once, through pre-vote, unless L1 or L2 forbid it.
   void campaign(MonoTime now);
 

@@ -83,6 +83,9 @@ void Core::Impl::set_term(Term term) {
   term_ = term;
   vote_ = vote_answer_to_ = ReplicaId();
   lease_barred_ = false;
+  answered_ = 0;
+  handed_over_.reset();
+  inherited_.reset();
 }
 
 void Core::Impl::become_follower(Term term, ReplicaId leader) {

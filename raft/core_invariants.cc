@@ -79,10 +79,12 @@ std::uint64_t Core::Impl::hash(MonoTime now) const {
   for (const Progress& p : progress_) p.hash_into(h, now);
   rounds_.hash_into(h, now);
   h.add(lease_barred_, transferee_.value(), remaining(transfer_deadline_), remaining(hand_over_after_),
-        timeout_now_sent_, own_lag_.index.value(), own_lag_.index == LogIndex() ? 0 : relative(own_lag_.since));
+        timeout_now_sent_, answered_, handed_over_ ? handed_over_->index.value() : 0,
+        handed_over_ ? handed_over_->answered : 0, inherited_.value_or(0), own_lag_.index.value(),
+        own_lag_.index == LogIndex() ? 0 : relative(own_lag_.since));
   for (const PendingRead& r : pending_reads_) h.add(r.context, r.round, r.index.value());
   for (const Message& m : messages_) {
-    h.add(static_cast<std::uint64_t>(m.type), m.to.value(), m.term.value(), m.log_index.value(), m.reject);
+    h.add(static_cast<std::uint64_t>(m.type), m.to.value(), m.term.value(), m.log_index.value(), m.reject, m.answered);
   }
   held_.hash_into(h);
   h.add(stop_.has_value(), stop_told_, has_room_, remaining(reluctant_until_), slow_disk_left_);

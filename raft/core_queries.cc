@@ -5,6 +5,12 @@ namespace meridian::raft {
 
 bool Core::may_propose(MonoTime) const { return impl_->is_leader() && impl_->transferee_ == ReplicaId(); }
 
+void Core::answered_up_to(std::uint64_t answered) { impl_->answered_ = answered; }
+
+std::optional<HandOver> Core::handed_over() const { return impl_->handed_over(); }
+
+std::optional<std::uint64_t> Core::inherited() const { return is_leader() ? impl_->inherited_ : std::nullopt; }
+
 std::size_t Core::retained_bytes() const { return impl_->log_.bytes(); }
 
 Term Core::term_at(LogIndex index) const {

@@ -1,4 +1,4 @@
-// Who is heard at all: terms, stickiness (L1, L2), and replicas that are not members any more (M4).
+// Who is heard at all: terms, stickiness (L1, L2), and replicas that are not members any more (M6).
 #include "raft/impl.h"
 
 namespace meridian::raft {

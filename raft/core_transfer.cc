@@ -3,6 +3,14 @@
 //   transfer_leadership(to) → no proposals → `to` has the whole log → TimeoutNow → it campaigns at once, and
 //   its votes bypass stickiness. From TimeoutNow on this leader has no lease for the rest of its term (L3):
 //   the message may be late, and nothing takes it back.
+//
+// TimeoutNow of term t also says what was answered in t and before: HandOver{i, a}, of the log that ends with (i, t). A
+// leader of term t + 1 whose log ends just there relies on it, however late the message was. It may:
+//   - between t and t + 1 nobody leads, so only the sender can have answered more, in t, after it was sent;
+//   - the sender answers nothing above a before an entry behind i, which is of term t, is committed (handed_over());
+//   - once it is, every leader of a later term has that entry (leader completeness), and no log that wins ends with i.
+// Of two TimeoutNow of one term only the newer one needs to be kept to: it says no more than an older one that is not
+// void, for no more was answered, and it is void no sooner.
 #include <algorithm>
 #include <tuple>
 
@@ -29,9 +37,23 @@ void Core::Impl::maybe_send_timeout_now() {
   if (transferee_ == ReplicaId() || timeout_now_sent_) return;
   const Progress* p = progress_of(transferee_);
   if (p == nullptr || p->match != log_.last_index()) return;
-  messages_.push_back(make(MessageType::kTimeoutNow, transferee_));
+  send_timeout_now(transferee_);
   timeout_now_sent_ = true;
   lease_barred_ = !DELIBERATE_BUG("lease_after_timeout_now");  // L3
+}
+
+void Core::Impl::send_timeout_now(ReplicaId to) {
+  Message m = make(MessageType::kTimeoutNow, to);
+  m.log_index = log_.last_index();
+  m.log_term = log_.last_term();
+  m.answered = handed_over() ? std::min(answered_, handed_over()->answered) : answered_;
+  if (m.answered != 0) handed_over_ = HandOver{m.log_index, m.answered};
+  messages_.push_back(std::move(m));
+}
+
+std::optional<HandOver> Core::Impl::handed_over() const {
+  if (!is_leader() || !handed_over_ || commit_ > handed_over_->index) return std::nullopt;
+  return handed_over_;
 }
 
 void Core::Impl::stop_transfer() {
@@ -106,7 +128,7 @@ void Core::Impl::maybe_leave_slow_disk() {
 void Core::Impl::step_down_for(const Membership& after) {
   for (Progress& p : progress_) send_heartbeat(p, false);
   const ReplicaId to = successor({.of = after, .at_least = log_.last_index()});
-  if (to != ReplicaId()) messages_.push_back(make(MessageType::kTimeoutNow, to));
+  if (to != ReplicaId()) send_timeout_now(to);  // as a follower it answers nothing more
   become_follower(term_, ReplicaId());
 }
 
@@ -123,6 +145,9 @@ void Core::Impl::handle_timeout_now(const Message& m) {
     return;
   }
   start_election(true);
+  // Between this and its election its log does not change: only a leader of this very term could change it.
+  const bool same_log = log_.last_index() == m.log_index && log_.last_term() == m.log_term;
+  if (same_log && m.log_term.next() == term_ && m.answered != 0) inherited_ = m.answered;
 }
 
 }  // namespace meridian::raft

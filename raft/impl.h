@@ -132,6 +132,8 @@ class Core::Impl {
   void maybe_leave_slow_disk();
   void step_down_for(const Membership& after);
   void handle_timeout_now(const Message& m);
+  void send_timeout_now(ReplicaId to);
+  std::optional<HandOver> handed_over() const;
 
   // core_membership.cc
   Result<LogIndex> propose_membership(std::vector<ReplicaId> voters, std::vector<ReplicaId> learners);
@@ -242,6 +244,11 @@ class Core::Impl {
     MonoTime since;
   } own_lag_;
   bool timeout_now_sent_ = false;
+  std::uint64_t answered_ = 0;           // so far, as the driver says
+  std::optional<HandOver> handed_over_;  // of this term
+  // What the TimeoutNow that made this a candidate said: of the log that it campaigns with, or not at all.
+  std::optional<std::uint64_t> inherited_;
+
   // Waiting to leave with the next take_output().
   std::vector<Message> messages_;
   std::vector<ReadState> reads_;

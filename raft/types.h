@@ -105,7 +105,16 @@ struct Message {
   // lease from the SENDING time of a round that a quorum echoed (never from a peer's clock).
   std::uint64_t round = 0;
   std::uint32_t priority = 0;  // of the sender; 0 is the most preferred
+  std::uint64_t answered = 0;  // kTimeoutNow: HandOver's, of the log that ends with (log_index, log_term)
   SnapshotMeta snapshot;
+};
+
+// What a leader tells its successor with TimeoutNow (L3). `answered` bounds what the leader has answered with, beyond
+// what its log up to `index` says; its unit is the driver's.
+struct HandOver {
+  LogIndex index;
+  std::uint64_t answered = 0;
+  friend bool operator==(const HandOver&, const HandOver&) = default;
 };
 
 enum class Role : std::uint8_t { kFollower, kPreCandidate, kCandidate, kLeader, kLearner };

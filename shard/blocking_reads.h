@@ -1,6 +1,6 @@
-// Reads that may wait for the disk, so many at a time. What each has read stays in memory until the loop has encoded it, and
-// a pool that reads faster than the loop encodes would fill the memory with it. The others wait in order; one whose
-// deadline passes meanwhile is not begun. On the shard's loop.
+// Reads that may wait for the disk, so many at a time. What each has read stays in memory until the loop has encoded
+// it, and a pool that reads faster than the loop encodes would fill the memory with it. The others wait in order; one
+// whose deadline passes meanwhile is not begun. On the shard's loop.
 #pragma once
 
 #include <cstddef>
@@ -19,7 +19,7 @@ class BlockingReads {
 
   struct Read {
     MonoTime deadline;
-    Callback work;                                // on the pool
+    Callback work;                                 // on the pool
     std::move_only_function<void(bool ran)> done;  // on the loop; false: its deadline passed before
   };
 
@@ -40,7 +40,7 @@ class BlockingReads {
         continue;
       }
       ++under_way_;
-      runtime_.run_blocking(std::move(read.work),
+      runtime_.run_blocking(Lane::kRead, std::move(read.work),
                             [this, alive = lifetime_.token(), done = std::move(read.done)]() mutable {
                               done(true);
                               if (alive.expired()) return;

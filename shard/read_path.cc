@@ -28,7 +28,7 @@ void ReadPath::submit(api::ScanRequest&& request, MonoTime deadline, ScanReply r
 void ReadPath::submit(Read read, api::Consistency consistency) {
   if (stopped_) return answer_not_leader(std::move(read));
   const Timestamp limit = Timestamp::from_wall(read.arrived + deps_.options.max_clock_offset);
-  if (read.at > limit) {  // T5
+  if (read.at > limit) {  // T12
     return answer_error(std::move(read),
                         Error(ErrorCode::kOutOfRange, fmt::format("timestamp {} is ahead of this server's clock; the limit is {}",
                                                                   read.at, limit)));
@@ -49,7 +49,7 @@ void ReadPath::submit(Read read, api::Consistency consistency) {
 std::optional<Timestamp> ReadPath::local_timestamp(const Read& read) const {
   const AppliedState& state = deps_.machine.state();
   if (state.closed.is_zero() || read.at > state.closed) return std::nullopt;
-  // Not above the own clock, even where a leader with a faster one has closed more (T4).
+  // Not above the own clock, even where a leader with a faster one has closed more (T11).
   const Timestamp clock = Timestamp::from_wall(read.arrived, (1u << Timestamp::kLogicalBits) - 1);
   if (read.at.is_zero()) return std::min(state.closed, clock);
   return read.at <= clock ? std::optional(read.at) : std::nullopt;
@@ -134,24 +134,32 @@ void ReadPath::serve_ready(MonoTime now) {
   }
 }
 
+// After TimeoutNow nothing is answered above what it said, until no successor can believe it any more (L3, T10).
+bool ReadPath::may_answer(Timestamp at) const {
+  const std::optional<raft::HandOver> handed_over = deps_.core.handed_over();
+  return !handed_over || at <= std::max(Timestamp(handed_over->answered), deps_.machine.state().closed) ||
+         DELIBERATE_BUG("answers_after_hand_over");
+}
+
 // nullopt: not yet; whatever makes it possible has been asked for and ends in another pass.
+std::optional<Timestamp> ReadPath::serving_timestamp_at(const Read& read) {
+  const AppliedState& state = deps_.machine.state();
+  if (read.at > state.ceiling) deps_.writes.want_ceiling(read.at);
+  // Only now does it keep later writes above it: one for the future would make all of them wait, and once the
+  // clock is there, they are above it by themselves.
+  if (read.at.physical() > deps_.runtime.wall_now()) return retry_at(read.at.physical()), std::nullopt;
+  if (!may_answer(read.at)) return deps_.writes.want_entry(), std::nullopt;
+  deps_.writes.clock().raise(read.at);
+  const std::optional<Timestamp> pending = deps_.writes.oldest_pending();
+  // Woken by what is applied.
+  if (read.at > state.ceiling || (pending && *pending <= read.at)) return std::nullopt;
+  return read.at;
+}
+
 std::optional<Timestamp> ReadPath::serving_timestamp(const Read& read) {
+  if (!read.at.is_zero()) return serving_timestamp_at(read);
   const AppliedState& state = deps_.machine.state();
   const WallTime wall = deps_.runtime.wall_now();
-  const std::optional<Timestamp> pending = deps_.writes.oldest_pending();
-  if (!read.at.is_zero()) {
-    deps_.hlc.observe(read.at);  // later writes are stamped above it
-    if (read.at > state.ceiling) {
-      deps_.writes.want_ceiling(read.at);
-      return std::nullopt;
-    }
-    if (pending && *pending <= read.at) return std::nullopt;  // woken by its apply
-    if (read.at.physical() > wall) {
-      retry_at(read.at.physical());
-      return std::nullopt;
-    }
-    return read.at;
-  }
   // While reads are going the ceiling is kept ahead of them, so that only the first after a pause waits.
   const Duration t = deps_.options.election_timeout;
   if (state.ceiling < Timestamp::from_wall(wall + t / 2)) {
@@ -165,8 +173,10 @@ std::optional<Timestamp> ReadPath::serving_timestamp(const Read& read) {
     retry_at(state.closed.physical());
     return std::nullopt;
   }
-  Timestamp at = pending ? pending->previous() : deps_.hlc.now(wall);
+  const std::optional<Timestamp> pending = deps_.writes.oldest_pending();
+  Timestamp at = pending ? pending->previous() : deps_.writes.clock().now(wall);
   at = std::min({at, state.ceiling, Timestamp::from_wall(wall, (1u << Timestamp::kLogicalBits) - 1)});
+  if (!may_answer(at)) at = Timestamp(deps_.core.handed_over()->answered);
   return std::max(at, state.closed);
 }
 

@@ -2,9 +2,9 @@
 //
 //   linearizable, or at a timestamp not closed yet: the leader; by lease, else by asking a quorum
 //     (read-index); then once applied >= the commit index known at that moment (L4); then as of a
-//     timestamp r that no pending write is at or below, that the ceiling covers (T3), and that the wall
-//     clock has passed (T4)
-//   any replica: whatever is applied here, as of its closed timestamp (T12)
+//     timestamp r that no pending write is at or below, that the ceiling covers (T10), and that the wall
+//     clock has passed (T11)
+//   any replica: whatever is applied here, as of its closed timestamp (T15)
 //
 // A read never blocks the loop: what is not in memory is read on the pool, over the same snapshot (S7).
 #pragma once
@@ -38,7 +38,6 @@ class ReadPath {
   struct Deps {
     Runtime& runtime;
     Engine& engine;
-    Hlc& hlc;
     raft::Core& core;
     const StateMachine& machine;
     WritePath& writes;
@@ -83,6 +82,8 @@ class ReadPath {
   void confirm_leadership(MonoTime now);
   void serve_ready(MonoTime now);
   std::optional<Timestamp> serving_timestamp(const Read& read);
+  std::optional<Timestamp> serving_timestamp_at(const Read& read);
+  bool may_answer(Timestamp at) const;
   void serve(Read read, Timestamp at);
   void serve_get(Get get, Timestamp at, MonoTime deadline);
   Result<> read_from_memory(const api::ReadRequest& request, Timestamp at, api::ReadResponse& response);

@@ -46,7 +46,7 @@ Replica::Replica(Deps deps, ReplicaOptions options, StateMachine machine, raft::
       core_(raft_options(options_), std::move(initial), deps_.runtime.now()),
       writes_({deps_.runtime, deps_.engine, deps_.hlc, core_, machine_, deps_.placement, options_, [this] { wake(); },
                [this] { return where(); }, [this] { return unapplied_bytes_; }}),
-      reads_({deps_.runtime, deps_.engine, deps_.hlc, core_, machine_, writes_, versions_, options_, [this] { wake(); },
+      reads_({deps_.runtime, deps_.engine, core_, machine_, writes_, versions_, options_, [this] { wake(); },
               [this] { return where(); }, [this] { return deps_.log.is_full(); }}),
       snapshots_out_({deps_.runtime, deps_.engine, deps_.fs, core_, options_, deps_.ship, [this] { wake(); },
                       deps_.scratch_directory + "/out"}),
@@ -173,6 +173,7 @@ void Replica::wake() {
 void Replica::pass() {
   pass_scheduled_ = false;
   const MonoTime now = deps_.runtime.now();  // after the inbox was filled (L1)
+  writes_.tell_answered();
   for (const std::uint64_t sequence : std::exchange(persisted_, {})) core_.persisted(now, sequence);
   core_.set_room(!no_room());
   bool snapshot_offered = false;
@@ -219,6 +220,7 @@ void Replica::set_timer(MonoTime now) {
 }
 
 void Replica::take_output(MonoTime now) {
+  writes_.tell_answered();  // the reads of this pass are in it, and no other is served before all messages have left
   // Taking may make more possible at once (a single voter commits what it persisted).
   for (raft::Output out = core_.take_output(); !out.empty(); out = core_.take_output()) {
     if (!out.messages.empty()) deps_.send(std::move(out.messages));

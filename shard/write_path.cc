@@ -106,9 +106,10 @@ void WritePath::run(MonoTime now) {
     cluster_state_.reset();
     group.entry.cluster_done = std::exchange(cluster_done_, nullptr);
   }
-  // A ceiling rides along if an entry is going, and goes on its own only when a read waits for it (T3).
+  // A ceiling rides along if an entry is going, and goes on its own only when a read waits for it (T10).
   const bool ceiling_wanted = wanted_ceiling_ > std::max(leadership_->proposed_ceiling, deps_.machine.state().ceiling);
-  if (ceiling_wanted) group.payload.set_ceiling(next_ceiling(wall).packed());
+  const bool entry_wanted = std::exchange(entry_wanted_, false) && group.empty();
+  if (ceiling_wanted || entry_wanted) group.payload.set_ceiling(next_ceiling(wall).packed());
   if (!group.empty()) propose(now, group);
 }
 
@@ -120,8 +121,17 @@ void WritePath::want_ceiling(Timestamp at_least) {
   deps_.wake();
 }
 
+void WritePath::want_entry() {
+  if (!std::exchange(entry_wanted_, true)) deps_.wake();
+}
+
+void WritePath::tell_answered() {
+  if (leadership_ && leadership_->term == deps_.core.term())
+    deps_.core.answered_up_to(leadership_->clock.floor().packed());
+}
+
 // A ceiling is at most T ahead of the wall clock when proposed, so that a new leader's wait until its own
-// clock has passed it hides in the election (T4).
+// clock has passed it hides in the election (T11).
 Timestamp WritePath::next_ceiling(WallTime wall) const {
   return std::max(wanted_ceiling_, Timestamp::from_wall(wall + deps_.options.election_timeout));
 }
@@ -137,12 +147,21 @@ void WritePath::follow_leadership() {
     return;
   }
   if (leadership_ || !core.may_evaluate()) return;
+  leadership_ =
+      std::make_unique<Leadership>(deps_.engine, deps_.hlc, starting_floor(), core.term(), deps_.runtime.wall_now(),
+                                   txn::EvaluatorOptions{deps_.options.max_clock_offset, deps_.options.request_window,
+                                                         deps_.options.remembered_requests});
+}
+
+// Above all that was answered before: what is closed covers the writes, and the reads a predecessor that handed over
+// (L3), else the ceiling, which is up to T ahead of the clock, so that the first writes wait for theirs (T10).
+Timestamp WritePath::starting_floor() const {
   const AppliedState& state = deps_.machine.state();
-  deps_.hlc.observe(std::max(state.ceiling, state.closed));
-  leadership_ = std::make_unique<Leadership>(
-      deps_.engine, deps_.hlc, core.term(), deps_.runtime.wall_now(),
-      txn::EvaluatorOptions{deps_.options.max_clock_offset, deps_.options.request_window,
-                            deps_.options.remembered_requests});
+  const std::optional<std::uint64_t> inherited = deps_.core.inherited();
+  if (!inherited) return std::max(state.ceiling, state.closed);
+  PROBE("write.starts_above_what_was_handed_over");
+  if (DELIBERATE_BUG("handed_over_ignored")) return state.closed;
+  return std::max(std::min(Timestamp(*inherited), state.ceiling), state.closed);
 }
 
 // What is in the log may yet be committed by the next leader: nobody knows.
@@ -150,6 +169,7 @@ void WritePath::end_leadership() {
   PROBE("write.leadership_lost");
   std::unique_ptr<Leadership> ended = std::move(leadership_);
   wanted_ceiling_ = Timestamp();
+  entry_wanted_ = false;
   const Error unknown(ErrorCode::kUnknownOutcome,
                       fmt::format("leadership of term {} ended before the write was known to be committed", ended->term));
   for (PendingEntry& entry : ended->pending) {
@@ -222,7 +242,7 @@ void WritePath::load_and_retry(Queued&& queued) {
   ++queued.attempts;
   auto shared = std::make_shared<Queued>(std::move(queued));
   Engine& engine = deps_.engine;
-  deps_.runtime.run_blocking([shared, &engine] { txn::warm_up(engine, shared->request); },
+  deps_.runtime.run_blocking(Lane::kRead, [shared, &engine] { txn::warm_up(engine, shared->request); },
                              lifetime_.guard([this, shared] {
                                queued_bytes_ += shared->bytes;
                                queue_.push_back(std::move(*shared));
@@ -232,7 +252,7 @@ void WritePath::load_and_retry(Queued&& queued) {
 
 void WritePath::propose(MonoTime now, Group& group) {
   const WallTime wall = deps_.runtime.wall_now();
-  if (group.payload.commands().empty()) group.payload.set_closed_timestamp(deps_.hlc.now(wall).packed());
+  if (group.payload.commands().empty()) group.payload.set_closed_timestamp(leadership_->clock.now(wall).packed());
   group.payload.set_origin_region(find_region_of(*deps_.placement.topology(), deps_.options.node).value());
   leadership_->proposed_ceiling =
       std::max({leadership_->proposed_ceiling, Timestamp(group.payload.ceiling()), Timestamp(group.payload.closed_timestamp())});
@@ -262,10 +282,10 @@ void WritePath::entry_applied(const AppliedEntry& applied) {
   if (entry.cluster_done) entry.cluster_done({});
 }
 
-// Nobody answers with a timestamp above its own physical clock (T4).
+// Nobody answers with a timestamp above its own physical clock (T11).
 void WritePath::answer(WriteReply reply, const txn::WriteOutcome& outcome, Timestamp stamp) {
   const WallTime wall = deps_.runtime.wall_now();
-  if (stamp.physical() > wall) {
+  if (stamp.physical() > wall && !DELIBERATE_BUG("answer_ahead_of_clock")) {
     PROBE("write.answer_waits_for_clock");
     auto shared = std::make_shared<WriteReply>(std::move(reply));
     deps_.runtime.after(stamp.physical() - wall,

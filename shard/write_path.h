@@ -48,6 +48,8 @@ class WritePath {
   void submit_cluster_state(api::ClusterState state, std::move_only_function<void(Result<>)> done);
   // A read needs the ceiling at least there; free where that is on its way already.
   void want_ceiling(Timestamp at_least);
+  // A read needs any entry to be committed.
+  void want_entry();
 
   // One pass: notices gained and lost leadership, evaluates what is queued and proposes it.
   void run(MonoTime now);
@@ -60,6 +62,10 @@ class WritePath {
     return leadership_ ? leadership_->evaluator.oldest_pending() : std::nullopt;
   }
   bool leading() const { return leadership_ != nullptr; }
+  // Requires: leading().
+  FlooredHlc& clock() { return leadership_->clock; }
+  // Tells the core what a successor has to know (L3).
+  void tell_answered();
   std::size_t queued_bytes() const { return queued_bytes_; }
   std::size_t remembered_requests() const { return leadership_ ? leadership_->evaluator.remembered() : 0; }
   // The node stops: nothing queued will be evaluated any more.
@@ -87,9 +93,11 @@ class WritePath {
     Timestamp ceiling;
   };
   struct Leadership {
-    Leadership(Engine& engine, Hlc& hlc, Term in_term, WallTime started, const txn::EvaluatorOptions& options)
-        : term(in_term), evaluator(engine, hlc, started, options) {}
+    Leadership(Engine& engine, Hlc& hlc, Timestamp floor, Term in_term, WallTime started,
+               const txn::EvaluatorOptions& options)
+        : term(in_term), clock(hlc, floor), evaluator(engine, clock, started, options) {}
     Term term;
+    FlooredHlc clock;  // above all that this shard was ever answered with
     txn::Evaluator evaluator;
     std::deque<PendingEntry> pending;
     Timestamp proposed_ceiling;
@@ -99,6 +107,7 @@ class WritePath {
   class Group;  // the entry being put together
 
   void follow_leadership();
+  Timestamp starting_floor() const;
   void end_leadership();
   bool may_propose(MonoTime now) const;
   void evaluate_queue(MonoTime now, Group& group);
@@ -116,6 +125,7 @@ class WritePath {
   std::optional<api::ClusterState> cluster_state_;
   std::move_only_function<void(Result<>)> cluster_done_;
   Timestamp wanted_ceiling_;
+  bool entry_wanted_ = false;
   std::optional<Error> trouble_;
   bool stopped_ = false;
   Lifetime lifetime_;

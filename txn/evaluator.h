@@ -1,5 +1,5 @@
 // A leader's evaluation of write requests: over the applied state PLUS what it has appended itself and not
-// yet applied (the overlay, T6), exactly once (R), each at a fresh timestamp above everything it answered.
+// yet applied (the overlay, T13), exactly once (R), each at a fresh timestamp above everything it answered.
 // A pure core over an Engine; lives on the shard's loop; one instance per leadership, so that nothing
 // evaluated in one term can be trusted in another (L5, L7).
 //
@@ -47,8 +47,11 @@ class Evaluator {
   struct WouldBlock {};
   using Evaluation = std::variant<Command, WriteOutcome, WaitForPending, WouldBlock>;
 
-  Evaluator(Engine& engine, Hlc& hlc, WallTime started, EvaluatorOptions options)
-      : engine_(engine), hlc_(hlc), options_(options), memory_(started, options.max_clock_offset, options.remembered_requests) {}
+  Evaluator(Engine& engine, FlooredHlc& hlc, WallTime started, EvaluatorOptions options)
+      : engine_(engine),
+        hlc_(hlc),
+        options_(options),
+        memory_(started, options.max_clock_offset, options.remembered_requests) {}
 
   // kOutOfRange: an id from the future. kUnknownOutcome: one older than the window.
   // kInvalidArgument: the id was used with another payload. kCorruption, kIo.
@@ -89,7 +92,7 @@ class Evaluator {
   static std::string overlay_key(KeyspaceId keyspace, const std::string& key);
 
   Engine& engine_;
-  Hlc& hlc_;
+  FlooredHlc& hlc_;
   const EvaluatorOptions options_;
   RequestMemory memory_;
   LookupMap<std::string, OverlayValue> overlay_;

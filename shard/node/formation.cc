@@ -200,7 +200,7 @@ void Node::bootstrap(api::BootstrapRequest request, BootstrapReply reply) {
 }
 
 // Which data directory the node has. It is told to join with this one alone: late, or again, after it was removed and
-// wiped, it would come back under its old id (M4).
+// wiped, it would come back under its old id (M6).
 Task<Result<std::uint64_t>> Node::ask_directory(const Address& address, MonoTime deadline) {
   if (address == peers_.self().address()) co_return directory_->identity().directory_id();
   auto status = co_await suspend<Result<api::NodeStatusResponse>>(deps_.runtime, [this, &address, deadline](auto done) {

@@ -178,7 +178,7 @@ Result<> Node::start_replica(const RecoveredLog* log) {
 }
 
 // It learnt that its shard goes on without it: its log goes, and a tombstone says that this replica can
-// never come back (S4, M4).
+// never come back (S4, M6).
 void Node::handle_removed() {
   if (std::exchange(removed_, true)) return;
   LOG_WARNING("this node was removed from its cluster", {{"node", directory_->identity().node_id()}});

@@ -49,6 +49,7 @@ void to_wire(const raft::Message& from, RaftMessage* to) {
   to->set_hint_term(from.hint_term.value());
   to->set_round(from.round);
   to->set_priority(from.priority);
+  to->set_answered(from.answered);
   if (from.type == raft::MessageType::kSnapshot) {
     SnapshotMeta* meta = to->mutable_snapshot();
     meta->set_index(from.snapshot.index.value());
@@ -89,6 +90,7 @@ Result<raft::Message> from_wire(RaftMessage&& from) {
   to.hint_term = Term(from.hint_term());
   to.round = from.round();
   to.priority = from.priority();
+  to.answered = from.answered();
   if (to.type == raft::MessageType::kSnapshot) {
     to.snapshot = {LogIndex(from.snapshot().index()), Term(from.snapshot().term()),
                    from_wire(from.snapshot().membership())};

@@ -7,16 +7,17 @@
 namespace meridian {
 namespace {
 
-// The wall clock may stand still, jump back and forth, and others' timestamps may be ahead.
-RC_GTEST_PROP(Hlc, NowIsAboveAllThatWasReturnedOrObserved, ()) {
-  Hlc clock;
+// The wall clock may stand still, jump back and forth; floors are raised to what others have answered.
+RC_GTEST_PROP(Hlc, NowIsAboveAllThatWasReturnedAndTheFloor, ()) {
+  Hlc node;
+  FlooredHlc clock(node, Timestamp());
   Timestamp highest;
   const auto steps = *rc::gen::container<std::vector<std::pair<bool, std::uint16_t>>>(
       rc::gen::pair(rc::gen::arbitrary<bool>(), rc::gen::arbitrary<std::uint16_t>()));
-  for (const auto& [observes, us] : steps) {
-    if (observes) {
+  for (const auto& [raises, us] : steps) {
+    if (raises) {
       const Timestamp seen = Timestamp::from_wall(WallTime(us), us % 4096u);
-      clock.observe(seen);
+      clock.raise(seen);
       if (seen > highest) highest = seen;
     } else {
       const Timestamp now = clock.now(WallTime(us));
@@ -24,8 +25,16 @@ RC_GTEST_PROP(Hlc, NowIsAboveAllThatWasReturnedOrObserved, ()) {
       RC_ASSERT(now >= Timestamp::from_wall(WallTime(us)));
       highest = now;
     }
-    RC_ASSERT(clock.last() == highest);
+    RC_ASSERT(clock.floor() == highest);
   }
+}
+
+TEST(Hlc, AFloorHoldsForItsOwnerOnly) {
+  Hlc node;
+  FlooredHlc high(node, Timestamp::from_wall(WallTime(5000))), low(node, Timestamp());
+  EXPECT_EQ(high.now(WallTime(1000)), Timestamp::from_wall(WallTime(5000), 1));
+  EXPECT_EQ(low.now(WallTime(1000)), Timestamp::from_wall(WallTime(1000), 1));
+  EXPECT_EQ(high.now(WallTime(6000)), Timestamp::from_wall(WallTime(6000)));
 }
 
 TEST(Hlc, FollowsTheWallClockWhereItIsAhead) {

@@ -27,7 +27,8 @@ class Puts {
 
  private:
   wire::EntryPayload payload_;  // all of its commands, of which only ids, keys and stamps change
-  Hlc hlc_;
+  Hlc node_hlc_;
+  FlooredHlc hlc_{node_hlc_, Timestamp()};
   LogIndex index_;
   std::uint64_t sequence_ = 0;
   std::mt19937_64 rng_{1};

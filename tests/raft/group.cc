@@ -67,6 +67,9 @@ std::string describe(const Message& m) {
     case MessageType::kLostMemory:
       out += fmt::format(" {}={}/{}", m.reject ? "ends at" : "held", m.log_index, m.log_term);
       break;
+    case MessageType::kTimeoutNow:
+      if (m.answered != 0) out += fmt::format(" answered={} log={}/{}", m.answered, m.log_index, m.log_term);
+      break;
     default: break;
   }
   return out;

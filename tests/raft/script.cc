@@ -186,6 +186,7 @@ bool Script::act(const Arguments& a) {
     const auto r = group_.act(node(), [&](Core& c, MonoTime now) { return c.read_index(now, a.number(2)); });
     return r ? true : (print(error_text(r.error())), true);
   }
+  if (verb == "answered") return node().core->answered_up_to(a.number(2)), true;
   if (verb == "compact") return group_.compact(node(), LogIndex(a.number(2))), true;
   if (verb == "crash") return group_.crash(node(), std::stoull(a.get("keep", "0"))), true;
   if (verb == "restart") return group_.restart(node()), true;
@@ -232,6 +233,7 @@ bool Script::disturb(const Arguments& a) {
 
 bool Script::show(const Arguments& a) {
   const std::string& verb = a.words[0];
+  if (verb == "hand-over") return print_hand_over(group_.node(a.id(1))), true;
   if (verb != "status" && verb != "log") return false;
   for (const ReplicaId id : a.words.size() > 1 ? std::vector{a.id(1)} : group_.ids()) {
     Node& n = group_.node(id);
@@ -241,6 +243,16 @@ bool Script::show(const Arguments& a) {
       print_status(n);
   }
   return true;
+}
+
+void Script::print_hand_over(Node& n) {
+  const auto sent = n.core->handed_over();
+  const auto received = n.core->inherited();
+  print(fmt::format(
+      "{} {}, {}", n.id,
+      sent ? fmt::format("answers up to {} before an entry behind {} is committed", sent->answered, sent->index)
+           : "answers anything",
+      received ? fmt::format("starts above {}", *received) : "starts above the ceiling"));
 }
 
 void Script::print_status(Node& n) {

@@ -16,6 +16,7 @@
 //   room ID no|yes    its disks have no room (any more), as its driver says
 //   backup ID / rollback ID              the disk is copied; the copy takes its place while the node is down
 //   unjudged          disks were meddled with: from now on the group may be wrong, and replicas may stop
+//   answered ID N     the driver has answered up to N;  hand-over ID: what TimeoutNow said, and still may be believed
 //   lead ID           campaign and run until it leads;  quiet | verbose: whether messages are shown
 //   hide | show applies;  watch PROBE: say when that is reached
 //   status [ID] | log ID | bug NAME | bug
@@ -68,6 +69,7 @@ class Script : public FaultHooks {
   void make_group(const Arguments& a);
   void make_node(const Arguments& a);
   void print(const std::string& line) { out_ += line + "\n"; }
+  void print_hand_over(Node& n);
   void print_status(Node& n);
   void print_log(Node& n);
   template <class T>

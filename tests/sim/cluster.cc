@@ -471,6 +471,10 @@ void SimCluster::draw(int i, const char* what, bool begins) {
 
 void SimCluster::adjust_clock(int i) { nodes_[static_cast<std::size_t>(i)]->clocks.adjust(world_.now()); }
 
+void SimCluster::set_clock(int i, std::int64_t offset_us) {
+  nodes_[static_cast<std::size_t>(i)]->clocks.set_wall_offset(world_.now(), offset_us);
+}
+
 void SimCluster::slow_disk(int i, double factor) {
   nodes_[static_cast<std::size_t>(i)]->disk.slow_factor = factor;
   draw(i, "slow disk", factor > 1);

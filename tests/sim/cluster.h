@@ -76,6 +76,8 @@ class SimCluster {
   void start_proxy(int i);
   void pause_node(int i, std::int64_t duration_us);
   void adjust_clock(int i);
+  // From now on the wall clock is that far from true time, whatever the bound.
+  void set_clock(int i, std::int64_t offset_us);
   void slow_disk(int i, double factor);  // 1: healthy
   // The node's disk, to damage it.
   SimFileSystem& files(int i);

@@ -1,9 +1,11 @@
 #include "tests/sim/recorder.h"
 
+#include <algorithm>
 #include <utility>
 
 #include <fmt/format.h>
 
+#include "base/hlc.h"
 #include "tests/sim/workload.h"
 
 namespace meridian::sim {
@@ -38,7 +40,18 @@ void Recorder::invoke(const Slot& slot, Event event) {
   history_.add(std::move(event));
 }
 
+// T11: nobody answers with a timestamp above its own clock, so none is above all clocks.
+void Recorder::check_time(const Event& event) {
+  const WallTime latest(SimClocks::kEpochUs + world_.now() + clock_bound_us_);
+  const Timestamp answered(std::max(event.version, event.timestamp));
+  if (answered.physical() > latest) {
+    violated(
+        fmt::format("an answer of {} is {} us ahead of every clock", answered, (answered.physical() - latest).count()));
+  }
+}
+
 void Recorder::complete(Slot& slot, Event event) {
+  if (event.type == EventType::kOk) check_time(event);
   event.process = slot.process;
   event.time_us = world_.now();
   if (event.type == EventType::kInfo) {

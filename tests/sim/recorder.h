@@ -15,7 +15,9 @@ struct Slot;
 
 class Recorder {
  public:
-  Recorder(SimWorld& world, check::History& history) : world_(world), history_(history) {}
+  // clock_bound_us: how far a wall clock may be ahead of true time.
+  Recorder(SimWorld& world, check::History& history, std::int64_t clock_bound_us)
+      : world_(world), history_(history), clock_bound_us_(clock_bound_us) {}
 
   std::uint64_t new_process() { return next_process_++; }
   // Unique in the run: "v3.17", by whom and a number.
@@ -40,8 +42,11 @@ class Recorder {
   const std::string& violation() const { return violation_; }
 
  private:
+  void check_time(const check::Event& event);
+
   SimWorld& world_;
   check::History& history_;
+  const std::int64_t clock_bound_us_;
   std::uint64_t next_process_ = 0, next_value_ = 0, next_element_ = 0;
   std::uint64_t answered_ = 0, unknown_ = 0;
   std::string violation_;

@@ -5,7 +5,7 @@
 namespace meridian::sim {
 
 WorkloadMix::WorkloadMix(SimWorld& world, SimCluster& cluster, const RunOptions& options, check::History& history)
-    : world_(world), cluster_(cluster), options_(options), recorder_(world, history) {
+    : world_(world), cluster_(cluster), options_(options), recorder_(world, history, options.clocks.wall_bound_us) {
   for (const auto& [name, weight] : options.workloads) {
     auto workload = make_workload(name, {world, cluster, options_, recorder_});
     CHECK_F(workload != nullptr, "there is no workload {}", name);

@@ -54,7 +54,7 @@ void Bed::start_get(int client, const std::string& key, std::function<void(const
   client::Call call{.deadline = c.runtime->now() + Duration(timeout_us)};
   c.core->get(std::move(request), std::move(call), [done = std::move(done)](const Result<v1::GetResponse>& got) {
     if (!got) return done(fail(got.error()));
-    Answer answer{.version = got->version()};
+    Answer answer{.version = got->version(), .timestamp = got->info().timestamp()};
     if (got->found()) answer.value = got->value();
     done(answer);
   });

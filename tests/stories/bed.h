@@ -27,6 +27,7 @@ class Bed {
   struct Answer {  // of a read
     std::optional<std::string> value;
     std::uint64_t version = 0;
+    std::uint64_t timestamp = 0;  // as of when
   };
   using Written = std::function<void(const Result<v1::WriteResponse>&)>;
   void start_put(int client, const std::string& key, const std::string& value, Written done,

@@ -165,7 +165,7 @@ Result<Response> ask(Bed& bed, int node, const Method<Request, Response>& method
   return *std::move(out);
 }
 
-// M4. The request by which a node was taken in arrives again, late, when the node was removed and its machine wiped.
+// M6. The request by which a node was taken in arrives again, late, when the node was removed and its machine wiped.
 TEST(Members, AWipedMachineDoesNotComeBackUnderItsOldId) {
   Bed bed(with_spares(1));
   const int old = (bed.await_leader() + 1) % 3, spare = 3;

@@ -16,7 +16,7 @@ TEST_F(EvaluatorTest, StampsIncreaseAlsoWithinOneMicrosecond) {
 
 TEST_F(EvaluatorTest, ConditionsSeeWhatIsAppendedAndNotApplied) {
   append(put(id(1), "k", "one"));
-  // T6: the applied state still says absent.
+  // T13: the applied state still says absent.
   EXPECT_FALSE(append(put_if(id(2), "k", "two", {.kind = Kind::kAbsent})).outcome.applied);
   EXPECT_TRUE(append(put_if(id(3), "k", "three", {.kind = Kind::kValue, .value = "one"})).outcome.applied);
   append(remove(id(4), "k"));

@@ -85,7 +85,8 @@ class EvaluatorTest : public ::testing::Test {
   std::uint64_t random_ = 1;
   SimFileSystem fs_;
   MemEngine engine_;
-  Hlc hlc_;
+  Hlc node_hlc_;
+  FlooredHlc hlc_{node_hlc_, Timestamp()};
   WallTime wall_{1'800'000'000'000'000};
   std::optional<Evaluator> evaluator_;
   std::deque<Command> pending_;
