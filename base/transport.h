@@ -25,6 +25,10 @@ struct CallOptions {
   MonoTime deadline = MonoTime::max();
   Priority priority = Priority::kNormal;
   std::string trace;  // W3C traceparent, or empty
+  // On a slow line an answer comes after all: one that arrives past the deadline, when `done` has been told that there is
+  // none, and before late_until, is given here. Answers only, no errors; a transport may leave it out.
+  std::function<void(std::string answer)> late;
+  MonoTime late_until;
 };
 
 using ResponseCallback = std::move_only_function<void(Result<std::string>)>;

@@ -53,7 +53,7 @@ void ClientLink::call(MethodId method, std::string request, CallOptions options,
       .deadline = options.deadline, .method = method, .trace = std::move(options.trace), .payload = std::move(request)};
   if (Result<> admitted = admit(frame); !admitted) return finish_later(std::move(done), std::move(admitted).error());
   frame.id = ++last_id_;
-  pending_.emplace(frame.id, Pending{std::move(done), frame.deadline});
+  pending_.emplace(frame.id, Pending{std::move(done), frame.deadline, std::move(options.late), options.late_until});
   watch_deadline(frame.deadline);
   enqueue(std::move(frame));
 }
@@ -141,9 +141,22 @@ void ClientLink::on_batch(ClientStream&, InBatch& batch) {
 void ClientLink::finish(std::uint64_t id, Result<std::string> result) {
   auto found = pending_.find(id);
   if (found == pending_.end()) return;  // too late: its caller has been told
-  ResponseCallback done = std::move(found->second.done);
+  Pending call = std::move(found->second);
   pending_.erase(found);
-  done(std::move(result));
+  if (call.done) return call.done(std::move(result));
+  if (result) call.late(std::move(*result));
+}
+
+// It may have been received: its caller is told so, and hears of a late answer if that is wanted.
+void ClientLink::give_up_waiting(std::uint64_t id, MonoTime now) {
+  const auto found = pending_.find(id);
+  if (found == pending_.end()) return;
+  Error error(ErrorCode::kUnknownOutcome, fmt::format("no answer from {} by the deadline", to_));
+  Pending& call = found->second;
+  if (!call.done || !call.late || call.late_until <= now) return finish(id, fail(std::move(error)));
+  call.deadline = call.late_until;
+  watch_deadline(call.deadline);
+  std::exchange(call.done, nullptr)(fail(std::move(error)));
 }
 
 void ClientLink::finish_later(ResponseCallback done, Error error) {
@@ -178,7 +191,7 @@ void ClientLink::on_closed(ClientStream& stream, const std::string& why) {
     } else if (id <= last_taken) {
       error = Error(ErrorCode::kConnectionLost, fmt::format("the connection to {} broke: {}", to_, why));
     }
-    calls.find(id)->second.done(fail(std::move(error)));
+    if (ResponseCallback& done = calls.find(id)->second.done) done(fail(std::move(error)));
   }
 }
 
@@ -214,7 +227,7 @@ void ClientLink::expire() {
   for (const std::uint64_t id : due) {
     if (closed_) return;
     if (id <= last_taken) {
-      finish(id, fail(ErrorCode::kUnknownOutcome, fmt::format("no answer from {} by the deadline", to_)));
+      give_up_waiting(id, now);
     } else {
       finish(id, fail(ErrorCode::kDeadlineExceeded, kExpiredUnsent));
     }

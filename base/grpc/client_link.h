@@ -39,8 +39,10 @@ class ClientLink final : public ClientStream::Listener, public std::enable_share
 
  private:
   struct Pending {
-    ResponseCallback done;
+    ResponseCallback done;  // null: it has been told, and an answer goes to late
     MonoTime deadline;
+    std::function<void(std::string)> late;
+    MonoTime late_until;
   };
 
   // Why nothing can be sent now; opens a stream if that is all that is missing.
@@ -49,6 +51,7 @@ class ClientLink final : public ClientStream::Listener, public std::enable_share
   void open_stream();
   void finish_later(ResponseCallback done, Error error);
   void finish(std::uint64_t id, Result<std::string> result);
+  void give_up_waiting(std::uint64_t id, MonoTime now);
   void watch_deadline(MonoTime deadline);
   void expire();
   Duration backoff_max() const;

@@ -59,7 +59,9 @@ class PendingCall {
   bool own_id = true;      // made here, so that another may be made while nothing was received
   bool id_remade = false;  // once is enough
 
-  int attempts = 0;
+  int attempts = 0;       // of the part of the answer that is asked for now
+  int last_attempt = 0;   // of all; counts on
+  int parts = 0;          // of the answer, taken
   int rounds = 0;  // of back-off
   bool attempt_under_way = false;
   // Invariant: once true, the call ends with the server's answer or with kUnknownOutcome, nothing else.

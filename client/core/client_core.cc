@@ -16,6 +16,15 @@ std::string describe(const PendingCall& call, MonoTime now) {
                      call.attempts == 1 ? "attempt" : "attempts", (now - call.started).count() / 1000);
 }
 
+// What a line of 16 Mbit/s takes for a request, and for what may be answered: without it a large page or batch on such a
+// line would be asked for again while it is still arriving, which makes the line slower yet.
+Duration transfer_time(const PendingCall& call, std::size_t request_bytes) {
+  constexpr std::size_t kBytesPerSecond = 2u << 20, kLargeAnswer = 4u << 20, kSmall = 64u << 10;
+  const bool large_answer = call.method == v1::kScan.id || call.method == v1::kMultiGet.id;
+  const std::size_t bytes = request_bytes + (large_answer ? kLargeAnswer : 0);
+  return bytes <= kSmall ? Duration(0) : Duration(static_cast<std::int64_t>(bytes * 1'000'000 / kBytesPerSecond));
+}
+
 // Of a probe that was given all its time.
 bool says_nobody_answers(ErrorCode code) {
   return code == ErrorCode::kUnavailable || code == ErrorCode::kConnectionLost || code == ErrorCode::kUnknownOutcome ||
@@ -112,12 +121,20 @@ void ClientCore::attempt(CallId id) {
   }
   probe_if_due();
   const ProxySet::Index proxy = proxies_.pick(call.tried, runtime_.random());
-  const int number = ++call.attempts;
+  const int doublings = std::min(call.attempts++, 10);
+  const int number = ++call.last_attempt;
   call.attempt_under_way = true;
-  CallOptions options;
-  options.deadline = std::min(call.deadline, now + options_.attempt_timeout * (1 << std::min(number - 1, 10)));
-  options.trace = call.trace;
   std::string request = call.encoded(call.id);
+  CallOptions options;
+  const Duration patience = options_.attempt_timeout + transfer_time(call, request.size());
+  options.deadline = std::min(call.deadline, now + patience * (1 << doublings));
+  options.trace = call.trace;
+  if (options.deadline < call.deadline) {
+    options.late_until = call.deadline;
+    options.late = lifetime_.guard([this, id, part = call.parts, proxy, now](const std::string& answer) {
+      on_late_answer(id, part, proxy, now, answer);
+    });
+  }
   proxies_.began(proxy);
   inside_transport_ = true;
   transport_.call(proxies_.address(proxy), call.method, std::move(request), std::move(options),
@@ -134,8 +151,8 @@ void ClientCore::on_answer(CallId id, int attempt, ProxySet::Index proxy, MonoTi
   proxies_.ended(proxy);
   note_health(proxy, sent, answer);
   PendingCall* call = find(id);
-  if (call == nullptr) return;  // cancelled meanwhile
-  CHECK(call->attempts == attempt && call->attempt_under_way);
+  if (call == nullptr || call->last_attempt != attempt) return;  // cancelled, or answered by an earlier attempt, meanwhile
+  CHECK(call->attempt_under_way);
   call->attempt_under_way = false;
   if (!answer) return on_attempt_failed(id, proxy, std::move(answer).error());
   Result<WallTime> cluster_time = call->accept(*answer);
@@ -146,9 +163,27 @@ void ClientCore::on_answer(CallId id, int attempt, ProxySet::Index proxy, MonoTi
         Error(ErrorCode::kInternal, fmt::format("the answer of {} cannot be read", proxies_.address(proxy)))
             .with_cause(std::move(cluster_time).error()));
   }
-  clock_.learn(*cluster_time, sent, runtime_.now());
+  accepted(id, *cluster_time, sent);
+}
+
+// Another attempt may be under way, or about to be made.
+void ClientCore::on_late_answer(CallId id, int part, ProxySet::Index proxy, MonoTime sent, std::string_view answer) {
+  proxies_.succeeded(proxy);
+  PendingCall* call = find(id);
+  if (call == nullptr || call->parts != part) return;
+  const Result<WallTime> cluster_time = call->accept(answer);
+  if (!cluster_time) return;
+  PROBE("client.late_answer_taken");
+  accepted(id, *cluster_time, sent);
+}
+
+void ClientCore::accepted(CallId id, WallTime cluster_time, MonoTime sent) {
+  clock_.learn(cluster_time, sent, runtime_.now());
+  PendingCall* call = find(id);
   if (call->wants_rest()) {
     PROBE("client.asks_for_the_rest");
+    ++call->parts;
+    runtime_.cancel(std::exchange(call->timer, 0));
     call->attempts = call->rounds = 0;
     call->tried.assign(proxies_.size(), false);
     return this->attempt(id);

@@ -47,8 +47,8 @@ using CallId = std::uint64_t;  // 0: none
 
 struct Options {
   Duration default_timeout = std::chrono::seconds(10);
-  // An attempt without an answer is given up after this, doubled with each attempt, and made again
-  // elsewhere; the deadline bounds it too.
+  // After this without an answer, and what a slow line takes for large messages, doubled with each attempt, another
+  // attempt is made elsewhere. Whichever is answered first counts: on a slow line that may be the first one yet.
   Duration attempt_timeout = std::chrono::seconds(2);
   // Of one try to learn the cluster's time, and of one probe of a proxy.
   Duration hello_timeout = std::chrono::seconds(5);
@@ -143,6 +143,8 @@ class ClientCore {
 
   void attempt(CallId id);
   void on_answer(CallId id, int attempt, ProxySet::Index proxy, MonoTime sent, Result<std::string> answer);
+  void on_late_answer(CallId id, int part, ProxySet::Index proxy, MonoTime sent, std::string_view answer);
+  void accepted(CallId id, WallTime cluster_time, MonoTime sent);
   void on_attempt_failed(CallId id, ProxySet::Index proxy, Error error);
   void back_off(CallId id, Error error);
   void note_health(ProxySet::Index proxy, MonoTime sent, const Result<std::string>& answer);

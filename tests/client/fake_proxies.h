@@ -41,6 +41,12 @@ class FakeProxies final : public Transport {
     plan_.push_back(encode(message));
   }
   void will_answer_bytes(std::string bytes) { plan_.push_back(std::move(bytes)); }
+  // After so long, whatever the attempt's deadline.
+  template <class M>
+  void will_answer_after(Duration time, const M& message) {
+    plan_.push_back(fail(Error(ErrorCode::kCancelled, kLate)));
+    late_.emplace_back(time, encode(message));
+  }
   void will_be_silent() { plan_.push_back(fail(Error(ErrorCode::kCancelled, kSilent))); }
 
   void forget_plan() { plan_.clear(); }
@@ -67,7 +73,15 @@ class FakeProxies final : public Transport {
     Attempt attempt{to, method, std::move(request), runtime_.now(), options.deadline};
     (is_hello ? hellos : attempts).push_back(attempt);
     Result<std::string> answer = decide(to, method, is_hello);
-    if (!answer && answer.error().message() == kSilent) {
+    const bool late = !answer && answer.error().message() == kLate;
+    if (late) {
+      auto [time, bytes] = std::move(late_.front());
+      late_.pop_front();
+      if (options.late && runtime_.now() + time <= options.late_until) {
+        runtime_.after(time, [give = options.late, bytes = std::move(bytes)]() mutable { give(std::move(bytes)); });
+      }
+    }
+    if (late || (!answer && answer.error().message() == kSilent)) {
       answer = fail(ErrorCode::kUnknownOutcome, "no answer by the attempt's deadline");
       runtime_.at(options.deadline,
                   [done = std::move(done), answer = std::move(answer)]() mutable { done(std::move(answer)); });
@@ -87,6 +101,7 @@ class FakeProxies final : public Transport {
 
  private:
   static constexpr const char* kSilent = "\x01silent";
+  static constexpr const char* kLate = "\x01late";
 
   Result<std::string> decide(const Address& to, MethodId method, bool is_hello) {
     for (const auto& [address, code] : down_) {
@@ -129,6 +144,7 @@ class FakeProxies final : public Transport {
 
   Runtime& runtime_;
   std::deque<std::optional<Result<std::string>>> plan_;
+  std::deque<std::pair<Duration, std::string>> late_;
   std::vector<std::pair<Address, ErrorCode>> down_;
 };
 

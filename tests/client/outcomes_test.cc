@@ -435,5 +435,55 @@ TEST_F(ClientCoreTest, APartThatDoesNotFitTheQuestionIsNoAnswer) {
   }
 }
 
+// A line that takes longer than an attempt is given still brings the answer.
+TEST_F(ClientCoreTest, ALateAnswerOfAnEarlierAttemptCounts) {
+  make_core({"p1"});
+  ASSERT_TRUE(put());
+  transport.attempts.clear();
+  v1::WriteResponse written;
+  written.set_version(99);
+  transport.will_answer_after(milliseconds(3'500), written);
+  transport.will_be_silent();
+  const MonoTime began = runtime.now();
+  const auto answer = put();
+  ASSERT_TRUE(answer) << answer.error().to_string();
+  EXPECT_EQ(answer->version(), 99u);
+  EXPECT_EQ(runtime.now() - began, milliseconds(3'500));
+  EXPECT_EQ(transport.attempts.size(), 2u);
+  world.run_for(20'000'000);  // the second attempt's end is nobody's
+  EXPECT_EQ(core->proxies().in_flight(0), 0u);
+  EXPECT_TRUE(put());
+}
+
+TEST_F(ClientCoreTest, ALateAnswerOfOnePartIsNotTakenForAnother) {
+  make_core({"p1"});
+  v1::MultiGetRequest request;
+  for (const char* key : {"a", "b"}) request.add_keys(key);
+  transport.will_answer_after(seconds(5), part_of({"1"}, 1, 77));
+  transport.will_answer(part_of({"1"}, 1, 78));
+  transport.will_answer_after(seconds(5), part_of({"2"}, 0, 78));
+  transport.will_be_silent();
+  const auto got = finish(begin(v1::kMultiGet, request, within(seconds(30))));
+  ASSERT_TRUE(got) << got.error().to_string();
+  ASSERT_EQ(got->items_size(), 2);
+  EXPECT_EQ(got->items(1).value(), "2");
+  EXPECT_EQ(got->info().timestamp(), 78u);
+}
+
+TEST_F(ClientCoreTest, LargeMessagesAreGivenTheTimeTheyTake) {
+  make_core({"p1"});
+  ASSERT_TRUE(put());
+  transport.attempts.clear();
+  v1::PutRequest large;
+  large.set_key("k");
+  large.set_value(std::string(1 << 20, 'v'));
+  ASSERT_TRUE(finish(begin(v1::kPut, large)));
+  finish(begin(v1::kScan, v1::ScanRequest()));
+  ASSERT_TRUE(put());
+  EXPECT_NEAR(static_cast<double>((transport.attempts[0].deadline - transport.attempts[0].at).count()), 2.5e6, 1e4);
+  EXPECT_NEAR(static_cast<double>((transport.attempts[1].deadline - transport.attempts[1].at).count()), 4e6, 1e4);
+  EXPECT_EQ(transport.attempts[2].deadline - transport.attempts[2].at, seconds(2));
+}
+
 }  // namespace
 }  // namespace meridian::client

@@ -30,9 +30,16 @@ class ChaoticServer final : public Transport {
     if (luck < 0.10) return later(there, std::move(done), refusal());  // never received
     if (luck < 0.20) return silence(options, std::move(done));         // lost on the way there
     if (luck < 0.28) {  // on its way for long: received after it was given up, or after its retry
+      const bool silent = rng_.chance(0.5);
       runtime_.after(Duration(rng_.between(std::int64_t{1'000}, std::int64_t{8'000'000})),
-                     [this, method, request] { (void)handle(method, request); });
-      return rng_.chance(0.5) ? silence(options, std::move(done))
+                     [this, method, request, silent, options] {
+                       Result<std::string> answer = handle(method, request);
+                       const MonoTime now = runtime_.now();
+                       if (silent && options.late && now > options.deadline && now <= options.late_until) {
+                         options.late(std::move(*answer));
+                       }
+                     });
+      return silent ? silence(options, std::move(done))
                               : later(there, std::move(done), fail(ErrorCode::kConnectionLost, "broke"));
     }
     runtime_.after(there, [this, method, request, luck, options, done = std::move(done)]() mutable {

@@ -197,7 +197,18 @@ void SimNetwork::Endpoint::finish(std::uint64_t call, Result<std::string> result
   auto node = pending.extract(call);
   if (node.empty()) return;
   state->world->cancel(node.mapped().deadline);
-  node.mapped().done(std::move(result));
+  Pending& ended = node.mapped();
+  if (ended.done) return ended.done(std::move(result));
+  if (result) ended.late(std::move(*result));
+}
+
+void SimNetwork::Endpoint::give_up_waiting(std::uint64_t call, std::int64_t late_until) {
+  Pending& waiting = pending.at(call);
+  Error error(ErrorCode::kUnknownOutcome, fmt::format("no answer from {} by the deadline", waiting.to));
+  if (!waiting.late || late_until <= state->world->now()) return finish(call, fail(std::move(error)));
+  waiting.deadline = state->world->at(late_until, EventKind::kTimer, actor(),
+                                      [self = shared_from_this(), call] { self->pending.erase(call); });
+  std::exchange(waiting.done, nullptr)(fail(std::move(error)));
 }
 
 void SimNetwork::Endpoint::break_connection(const Address& to, std::uint64_t number) {

@@ -16,9 +16,10 @@ struct SimNetwork::Connection {
   std::array<std::int64_t, 3> last_arrival{};  // by priority: what is sent later arrives later
 };
 
-struct SimNetwork::Endpoint {
+struct SimNetwork::Endpoint : std::enable_shared_from_this<Endpoint> {
   struct Pending {
-    ResponseCallback done;
+    ResponseCallback done;  // null: it has been told, and an answer goes to late
+    std::function<void(std::string)> late;
     EventId deadline = 0;
     Address to;
     std::uint64_t connection = 0;
@@ -35,6 +36,8 @@ struct SimNetwork::Endpoint {
   bool alive() const { return state->actor.alive; }
   Actor* actor() const { return &state->actor; }
   void finish(std::uint64_t call, Result<std::string> result);
+  // The deadline has passed.
+  void give_up_waiting(std::uint64_t call, std::int64_t late_until);
   // Its calls end in kConnectionLost; the next call connects anew.
   void break_connection(const Address& to, std::uint64_t number);
 };

@@ -74,12 +74,14 @@ void SimTransport::call(const Address& to, MethodId method, std::string request,
   const std::uint64_t id = ++self_->last_call;
   auto& pending = self_->pending[id];
   pending.done = std::move(done);
+  pending.late = std::move(options.late);
   pending.to = to;
   pending.connection = connection->number;
   if (options.deadline != MonoTime::max()) {
     pending.deadline = network_.world_.at(
-        self_->runtime->clocks().world_at(options.deadline), EventKind::kTimer, self_->actor(), [self = self_, id, to] {
-          self->finish(id, fail(ErrorCode::kUnknownOutcome, fmt::format("no answer from {} by the deadline", to)));
+        self_->runtime->clocks().world_at(options.deadline), EventKind::kTimer, self_->actor(),
+        [self = self_, id, late_until = pending.late ? self_->runtime->clocks().world_at(options.late_until) : 0] {
+          self->give_up_waiting(id, late_until);
         });
   }
   SimNetwork::Envelope envelope;

@@ -89,6 +89,38 @@ TEST(GrpcTransport, SaysUnknownOutcomeWhenAWrittenCallIsNotAnsweredInTime) {
   EXPECT_EQ(client.call(server.address, kEcho, "next").value(), "next");
 }
 
+TEST(GrpcTransport, GivesALateAnswerToWhoWantsIt) {
+  End server, client;
+  server.serve();
+  ASSERT_TRUE(client.call(server.address, kEcho, "connect"));
+  std::promise<ErrorCode> told;
+  std::promise<std::string> late;
+  const auto call = [&](Duration patience) {
+    client.on_loop([&] {
+      CallOptions options;
+      options.deadline = client.runtime().now() + 20ms;
+      options.late_until = client.runtime().now() + patience;
+      options.late = [&](std::string answer) { late.set_value(std::move(answer)); };
+      client.transport().call(server.address, kHold, "", std::move(options),
+                              [&](Result<std::string> result) { told.set_value(code_of(result)); });
+    });
+  };
+  call(10s);
+  EXPECT_EQ(told.get_future().get(), ErrorCode::kUnknownOutcome);
+  server.on_loop([&] { server.held.at(0).respond(std::string("late")); });
+  EXPECT_EQ(late.get_future().get(), "late");
+  // Nobody waits any more.
+  told = {};
+  late = {};
+  call(40ms);
+  EXPECT_EQ(told.get_future().get(), ErrorCode::kUnknownOutcome);
+  const MonoTime end = client.runtime().now() + 60ms;
+  ASSERT_TRUE(eventually(client, [&] { return client.runtime().now() > end; }));
+  server.on_loop([&] { server.held.at(1).respond(std::string("too late")); });
+  EXPECT_EQ(client.call(server.address, kEcho, "after").value(), "after");
+  EXPECT_EQ(late.get_future().wait_for(0s), std::future_status::timeout);
+}
+
 TEST(GrpcTransport, SaysUnknownOutcomeWhenTheServerDropsTheRequest) {
   End server, client;
   server.serve();
