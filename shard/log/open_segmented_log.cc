@@ -90,6 +90,11 @@ Result<OpenedLog> open_segmented_log(Runtime& runtime, FileSystem& fs, const std
     const RecoveredSegment& last = recovery.segments.back();
     RETURN_IF_ERROR(rewrite_tail(fs, last, recovery.tail));
     ASSIGN_OR_RETURN(file, fs.open(last.path, FileSystem::Open::kExisting));
+    // A crash came between the segment and its note. Without room the note waits for the next segment.
+    if (recovery.noted_newest < last.number) {
+      auto noted = note_newest(fs, directory, last.number);
+      if (!noted && noted.error().code() != ErrorCode::kDiskFull) return fail(std::move(noted).error());
+    }
   }
   RETURN_IF_ERROR(fs.sync_directory(directory));
   OpenedLog opened;

@@ -9,6 +9,7 @@
 #include "base/fault.h"
 #include "shard/log/format.h"
 #include "shard/log/replay.h"
+#include "shard/log/segment_file.h"
 
 namespace meridian {
 namespace {
@@ -37,6 +38,13 @@ class Scan {
 
   Result<LogRecovery> run() {
     RETURN_IF_ERROR(find_segments());
+    if (out_.noted_newest > (found_.empty() ? 0 : found_.back().header.number)) {
+      return fail(
+          ErrorCode::kCorruption,
+          fmt::format("{}/{} is missing: the log had begun it. This node must not serve from what is left: replace "
+                      "it (meridianctl node replace)",
+                      directory_, log_format::segment_name(out_.noted_newest)));
+    }
     if (found_.empty()) return std::move(out_);
     RETURN_IF_ERROR(find_first_segment());
     std::uint64_t next = found_.front().header.first_sequence;
@@ -82,6 +90,7 @@ std::optional<BatchHeader> whole_batch(std::string_view bytes, std::uint32_t sal
 
 Result<> Scan::find_segments() {
   ASSIGN_OR_RETURN(const std::vector<std::string> names, fs_.list(directory_));
+  ASSIGN_OR_RETURN(out_.noted_newest, noted_newest(fs_, directory_));
   for (const std::string& name : names) {
     const std::string path = directory_ + "/" + name;
     if (name.ends_with(".tmp")) out_.leftovers.push_back(path);
@@ -96,7 +105,8 @@ Result<> Scan::find_segments() {
       const bool newest = std::none_of(names.begin(), names.end(), [&](const std::string& other) {
         return log_format::parse_segment_name(other).value_or(0) > *number;
       });
-      if (!newest || size > kSegmentHeaderBytes) return damaged(path, 0, header.error().message());
+      if (!newest || size > kSegmentHeaderBytes || *number <= out_.noted_newest)
+        return damaged(path, 0, header.error().message());
       PROBE("log.torn_segment_header");
       out_.leftovers.push_back(path);
       continue;
@@ -203,9 +213,10 @@ Result<> Scan::judge_damage(const Found& segment, std::string_view bytes, std::u
   bytes = bytes.substr(0, bytes.find_last_not_of('\0') + 1 + kBatchHeaderBytes);  // reserved, and not written
   for (std::uint64_t at = offset; at + kBatchHeaderBytes <= bytes.size(); ++at) {
     const auto header = log_format::decode_batch_header(bytes.substr(at), out_.salt);
-    // Of torn bytes one in 2^32 looks like a header: what it says has to be possible, too. Every batch takes up a header.
-    const bool possible = header && header->synced < header->sequence &&
-                          header->sequence <= next + (at - offset) / kBatchHeaderBytes;
+    // Of torn bytes one in 2^32 looks like a header: what it says has to be possible, too. Every batch takes up a
+    // header.
+    const bool possible =
+        header && header->synced < header->sequence && header->sequence <= next + (at - offset) / kBatchHeaderBytes;
     if (possible && header->synced >= next) {
       return damaged(segment.path, offset,
                      fmt::format("batch {} is unreadable, and batch {} at offset {} knew it to be synced", next,

@@ -33,6 +33,7 @@ struct LogRecovery {
   std::uint64_t last_sequence = 0;  // of the last whole batch; 0: none
   std::uint64_t recorded = 0;       // the last recorded sync
   bool last_is_empty = true;        // the last batch, if any, holds no records: it need not be recorded
+  std::uint64_t noted_newest = 0;   // the newest segment there must be; 0: nothing is noted
   bool tail = false;                // torn or reserved bytes follow the last segment's last whole batch
   std::vector<RecoveredSegment> segments;
   std::vector<std::string> leftovers;  // paths: not part of the log, to be removed

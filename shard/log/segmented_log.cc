@@ -95,10 +95,12 @@ void SegmentedLog::append(std::vector<LogUpdate> updates, Callback durable) {
   std::erase_if(updates, [](const LogUpdate& update) { return update.empty(); });
   if (!updates.empty()) {
     Batch& batch = open_batch();
+    const std::size_t before = batch.bytes.size();
     for (const LogUpdate& update : updates) {
       table_.update(update, batch.sequence);
       log_format::append_record(batch.bytes, update);
     }
+    appended_ += batch.bytes.size() - before;
   }
   wait_for(std::move(durable));
 }

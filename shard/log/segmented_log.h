@@ -131,6 +131,11 @@ class SegmentedLog final : public LogStore, private LiveBytes {
   std::deque<LogTable::Item> rewrite_items_;
   bool dropping_ = false;
   bool rewrite_step_pending_ = false;
+  // Restating much of a segment to drop it gains little, and where segments are small nothing: it would go on for ever.
+  // After such a one, as much must be appended first.
+  std::uint64_t restated_of_it_ = 0;
+  std::uint64_t appended_ = 0;
+  std::uint64_t rewrite_after_ = 0;  // so much is appended
 
   LogStats totals_;
   std::shared_ptr<bool> alive_ = std::make_shared<bool>(true);

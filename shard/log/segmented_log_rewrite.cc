@@ -17,6 +17,7 @@ constexpr std::size_t kRewriteBytes = 1 << 20;
 }  // namespace
 
 bool SegmentedLog::worth_rewriting() const {
+  if (appended_ < rewrite_after_) return false;
   const Segment& oldest = segments_.front();
   if (static_cast<double>(oldest.live) < options_.rewrite_below * static_cast<double>(oldest.bytes)) return true;
   if (BUGGIFY("log.rewrite_eagerly")) return true;
@@ -32,6 +33,7 @@ void SegmentedLog::maybe_rewrite() {
     // The last segment is never the one: it is being written.
     if (segments_.size() < 2 || !worth_rewriting()) return;
     rewriting_ = segments_.front().number;
+    restated_of_it_ = 0;
   }
   if (find_what_is_left()) {
     rewrite_some();
@@ -109,6 +111,7 @@ void SegmentedLog::restate(RewriteJob& job) {
       table_.restate_state(item.shard, segments_[1].first_sequence, batch.sequence, batch.bytes);
     }
   }
+  restated_of_it_ += batch.bytes.size() - before;
   totals_.bytes_rewritten += batch.bytes.size() - before;
   finish_rewrite_step();
 }
@@ -126,6 +129,8 @@ void SegmentedLog::finish_rewrite_step() {
 void SegmentedLog::drop_oldest() {
   CHECK_F(segments_.front().live == 0, "segment {} is to be removed with {} live bytes", rewriting_,
           segments_.front().live);
+  const std::uint64_t gone = segments_.front().bytes;
+  if (2 * restated_of_it_ > gone) rewrite_after_ = appended_ + gone;
   Batch& batch = open_batch();
   log_format::append_record(batch.bytes, log_format::Record(log_format::FirstSegment{rewriting_ + 1}));
   batch.drop_below = rewriting_ + 1;

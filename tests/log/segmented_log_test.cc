@@ -88,6 +88,30 @@ TEST_F(SegmentedLogTest, AcknowledgesOnlyWhatIsSynced) {
   EXPECT_THAT(retained(), ElementsAre("a"));
 }
 
+// What was acknowledged in it is gone, though all that is left is whole.
+TEST_F(SegmentedLogTest, AMissingOrEmptiedNewestSegmentIsFoundOut) {
+  options_.segment_bytes = 4096;
+  for (const bool emptied : {false, true}) {
+    ASSERT_TRUE(open());
+    const std::uint64_t begin = retained().size() + 1;
+    for (std::uint64_t i = 0; i < 12; ++i) {
+      append(begin + i, std::string(1000, 'x'));
+      runtime_->settle();
+    }
+    store_.reset();
+    const std::string newest = scan_log(*fs_, directory_)->segments.back().path;
+    const std::string kept = *read_file(*fs_, newest);
+    if (emptied) {
+      ASSERT_TRUE((*fs_->open(newest, FileSystem::Open::kExisting))->truncate(0));
+    } else {
+      ASSERT_TRUE(fs_->remove(newest));
+    }
+    EXPECT_EQ(open().error().code(), ErrorCode::kCorruption);
+    ASSERT_TRUE(write_file_atomically(*fs_, newest, kept));
+    EXPECT_TRUE(open());
+  }
+}
+
 TEST_F(SegmentedLogTest, OneSyncServesAllThatWait) {
   ASSERT_TRUE(open());
   int acknowledged = 0;
@@ -345,7 +369,7 @@ TEST_P(BothFileSystems, RewritesTheFewLiveEntriesOfOldSegments) {
   const LogStats stats = store_->stats();
   EXPECT_GT(stats.segments_removed, 10U);
   EXPECT_LT(stats.bytes_on_disk, 5 * options_.segment_bytes);
-  EXPECT_EQ(fs_->list(directory_)->size(), stats.segments);
+  EXPECT_EQ(fs_->list(directory_)->size(), stats.segments + 1);
   ASSERT_TRUE(open());
   ASSERT_EQ(logs_.size(), 2U);
   EXPECT_EQ(logs_[0].base.index, LogIndex(1990));
