@@ -51,6 +51,7 @@ Node::Node(Deps deps, std::unique_ptr<DataDirectory> directory, NodeOptions opti
     : deps_(std::move(deps)),
       directory_(std::move(directory)),
       options_(std::move(options)),
+      clock_(deps_.runtime, {options_.replica.max_clock_offset, options_.replica.clock_drift}),
       peers_(make_sender(directory_->identity(), deps_.runtime.random(), deps_.transport.local_address(),
                          options_.replica.election_timeout)) {}
 
@@ -136,7 +137,12 @@ Result<> Node::start_replica(const RecoveredLog* log) {
   }
   peers_.follow(cluster);
   placement_ = std::make_unique<ShardPlacement>(recovered.machine.cluster());
-  Replica::Deps deps{deps_.runtime, deps_.engine, *log_, deps_.fs, hlc_, *placement_,
+  Replica::Deps deps{deps_.runtime,
+                     deps_.engine,
+                     *log_,
+                     deps_.fs,
+                     clock_,
+                     *placement_,
                      [this](std::vector<raft::Message> messages) { send_raft(std::move(messages)); },
                      [this](ReplicaId to, wire::SnapshotChunk chunk, auto done) {
                        ship_snapshot(to, std::move(chunk), std::move(done));
@@ -149,6 +155,8 @@ Result<> Node::start_replica(const RecoveredLog* log) {
                       [this](NodeId node) { return peers_.address_of(node); }});
   placement_->on_change([this] { peers_.follow(*placement_->topology()); });
   replica_->on_removed([this] { handle_removed(); });
+  clock_watch_ = std::make_unique<ClockWatch>(
+      ClockWatch::Deps{deps_.runtime, deps_.transport, clock_, peers_, *placement_, options_.replica.max_clock_offset});
   LOG_INFO("replica started", {{"node", identity.node_id()},
                                {"replica", identity.replica_id()},
                                {"incarnation", identity.incarnation()},
@@ -163,6 +171,7 @@ void Node::handle_removed() {
   LOG_WARNING("this node was removed from its cluster", {{"node", directory_->identity().node_id()}});
   const ReplicaId replica(directory_->identity().replica_id());
   deps_.runtime.post(lifetime_.guard([this, replica] {
+    clock_watch_.reset();
     replica_.reset();
     placement_.reset();
     if (DELIBERATE_BUG("removed_replica_votes")) {
