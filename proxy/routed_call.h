@@ -74,7 +74,8 @@ class TypedCall final : public RoutedCall {
       return Taken::kNotLeader;
     }
     if constexpr (requires { response.info(); }) {
-      cluster_time_us = response.info().cluster_time_us();
+      // It is the leader's clock that judges request ids; another node's may be off.
+      if (response.info().role() == api::LEADER) cluster_time_us = response.info().cluster_time_us();
     } else if constexpr (requires { response.cluster_time_us(); }) {
       cluster_time_us = response.cluster_time_us();
     }

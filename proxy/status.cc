@@ -131,6 +131,7 @@ void add_nodes(const Survey& survey, v1::GetStatusResponse& response) {
     node.set_trouble(status->trouble());
     node.set_closed_timestamp(status->closed_timestamp());
     if (!status->trouble().empty()) response.add_problems(name() + ": " + status->trouble());
+    for (const std::string& warning : status->warnings()) response.add_problems(name() + ": " + warning);
   }
 }
 

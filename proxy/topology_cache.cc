@@ -86,10 +86,11 @@ void TopologyCache::on_topology(const Address& address, MonoTime sent, Result<ap
   } else {
     endpoint.verdict = Verdict::kKnows;
     answered(address, runtime_.now() - sent);
-    clock_.learn(answer->cluster_time_us(), sent, runtime_.now());
     learn_state(answer->state());
     leader_spoke = answer->leader_node_id() != 0 && answer->node_id() == answer->leader_node_id();
     endpoint.follows = !leader_spoke;
+    // It is the leader's clock that judges request ids; another node's may be off.
+    if (leader_spoke || !clock_.known()) clock_.learn(answer->cluster_time_us(), sent, runtime_.now());
     learn_leader(answer->leader_node_id(), answer->leader_term(), leader_spoke ? address : Address(), leader_spoke);
   }
   finish_waiting(address, leader_spoke);

@@ -223,7 +223,7 @@ void to_public(api::ReadInfo&& from, v1::ReadInfo* to) {
   to->set_node_id(from.node_id());
   to->set_region(std::move(*from.mutable_region()));
   to->set_role(static_cast<v1::ReplicaRole>(from.role()));  // the same numbers
-  to->set_cluster_time_us(from.cluster_time_us());
+  if (from.role() == api::LEADER) to->set_cluster_time_us(from.cluster_time_us());
 }
 
 static_assert(static_cast<int>(api::LEADER) == static_cast<int>(v1::REPLICA_ROLE_LEADER) &&

@@ -68,6 +68,13 @@ class NodeMetrics {
     catch_up(cache_hits_, cache.hits);
     catch_up(cache_misses_, cache.misses);
   }
+  void set_offsets(Metrics& m, const api::NodeStatusResponse& status) {
+    for (const auto& offset : status.clock_offsets()) {
+      m.gauge("meridian_clock_offset_seconds", "How far this node's wall clock is ahead of a peer's.",
+              {{"peer", std::to_string(offset.node_id())}})
+          .set(static_cast<double>(offset.ahead_us()) / 1e6);
+    }
+  }
   void synced(Duration took, std::uint64_t bytes) {
     syncs_.record(took);
     sync_sizes_.record(bytes);
@@ -169,6 +176,7 @@ class NodeInProcess final : public Part {
     if (!figures) return;
     const auto& [status, log, cache, memory] = *figures;
     metrics_.set(status, log, engine_->stats(), cache, memory);
+    metrics_.set_offsets(front_->metrics(), status);
   }
 
   void stop(Duration grace) {

@@ -7,12 +7,17 @@
 #include "base/fault.h"
 
 namespace meridian {
+namespace {
+
+constexpr Duration kLookAgain{50'000};  // at a wall clock that is waited for: it may be stepped
+
+}  // namespace
 
 void ReadPath::submit(api::ReadRequest&& request, MonoTime deadline, ReadReply reply) {
   if (Result<> ok = api::check_read(request, deps_.options.limits); !ok) return reply(fail(std::move(ok).error()));
   const Timestamp at(request.at_timestamp());
   const api::Consistency consistency = request.consistency();
-  submit(Read{Get{std::move(request), std::move(reply)}, at, deadline, deps_.runtime.wall_now(), {}}, consistency);
+  submit(Read{Get{std::move(request), std::move(reply)}, at, deadline, deps_.clock.wall(), {}}, consistency);
 }
 
 void ReadPath::submit(api::ScanRequest&& request, MonoTime deadline, ScanReply reply) {
@@ -22,13 +27,14 @@ void ReadPath::submit(api::ScanRequest&& request, MonoTime deadline, ScanReply r
   }
   const Timestamp at(request.at_timestamp());
   const api::Consistency consistency = request.consistency();
-  submit(Read{Scan{std::move(request), std::move(reply)}, at, deadline, deps_.runtime.wall_now(), {}}, consistency);
+  submit(Read{Scan{std::move(request), std::move(reply)}, at, deadline, deps_.clock.wall(), {}}, consistency);
 }
 
 void ReadPath::submit(Read read, api::Consistency consistency) {
   if (stopped_) return answer_not_leader(std::move(read));
   const Timestamp limit = Timestamp::from_wall(read.arrived + deps_.options.max_clock_offset);
   if (read.at > limit) {  // T12
+    if (std::optional<Error> fault = deps_.clock.fault()) return answer_error(std::move(read), *std::move(fault));
     return answer_error(std::move(read),
                         Error(ErrorCode::kOutOfRange, fmt::format("timestamp {} is ahead of this server's clock; the limit is {}",
                                                                   read.at, limit)));
@@ -40,8 +46,8 @@ void ReadPath::submit(Read read, api::Consistency consistency) {
   if (consistency == api::ANY_REPLICA && read.at.is_zero()) {
     return answer_error(std::move(read), Error(ErrorCode::kUnavailable, "this replica holds no data yet"));
   }
-  if (nothing_newer_) return answer_error(std::move(read), *nothing_newer_);
   if (!deps_.core.is_leader()) return answer_not_leader(std::move(read));
+  if (nothing_newer_) return answer_error(std::move(read), *nothing_newer_);
   arrived_.push_back(std::move(read));
   deps_.wake();
 }
@@ -66,6 +72,7 @@ void ReadPath::run(MonoTime now) {
     for (Read& read : std::exchange(confirmed_, {})) answer_not_leader(std::move(read));
     return;
   }
+  if (const std::optional<Error> fault = deps_.clock.fault()) return refuse_all(*fault);
   // Before an entry of its own term is applied a leader answers nothing (L5); it will be woken by the apply.
   if (!deps_.core.may_evaluate() || !deps_.writes.leading()) return;
   confirm_leadership(now);
@@ -147,7 +154,7 @@ std::optional<Timestamp> ReadPath::serving_timestamp_at(const Read& read) {
   if (read.at > state.ceiling) deps_.writes.want_ceiling(read.at);
   // Only now does it keep later writes above it: one for the future would make all of them wait, and once the
   // clock is there, they are above it by themselves.
-  if (read.at.physical() > deps_.runtime.wall_now()) return retry_at(read.at.physical()), std::nullopt;
+  if (read.at.physical() > deps_.clock.wall()) return retry_at(read.at.physical()), std::nullopt;
   if (!may_answer(read.at)) return deps_.writes.want_entry(), std::nullopt;
   deps_.writes.clock().raise(read.at);
   const std::optional<Timestamp> pending = deps_.writes.oldest_pending();
@@ -159,7 +166,7 @@ std::optional<Timestamp> ReadPath::serving_timestamp_at(const Read& read) {
 std::optional<Timestamp> ReadPath::serving_timestamp(const Read& read) {
   if (!read.at.is_zero()) return serving_timestamp_at(read);
   const AppliedState& state = deps_.machine.state();
-  const WallTime wall = deps_.runtime.wall_now();
+  const WallTime wall = deps_.clock.wall();
   // While reads are going the ceiling is kept ahead of them, so that only the first after a pause waits.
   const Duration t = deps_.options.election_timeout;
   if (state.ceiling < Timestamp::from_wall(wall + t / 2)) {
@@ -182,7 +189,7 @@ std::optional<Timestamp> ReadPath::serving_timestamp(const Read& read) {
 
 void ReadPath::retry_at(WallTime when) {
   if (clock_timer_ != 0) return;
-  const Duration wait = std::max(Duration(1), when - deps_.runtime.wall_now());
+  const Duration wait = std::clamp(when - deps_.clock.wall(), Duration(1), kLookAgain);
   clock_timer_ = deps_.runtime.after(wait, lifetime_.guard([this] {
     clock_timer_ = 0;
     deps_.wake();
@@ -316,7 +323,7 @@ void ReadPath::serve_scan(Scan scan, Timestamp at, MonoTime deadline) {
                  }});
 }
 
-api::ReadInfo ReadPath::info(Timestamp at) const {
+api::ReadInfo ReadPath::info(Timestamp at) {
   api::ReadInfo info;
   info.set_timestamp(at.packed());
   info.set_node_id(deps_.options.node.value());
@@ -324,7 +331,7 @@ api::ReadInfo ReadPath::info(Timestamp at) const {
   info.set_role(deps_.core.is_leader() ? api::LEADER
                 : deps_.machine.state().membership.is_learner(deps_.options.replica) ? api::LEARNER
                                                                                       : api::FOLLOWER);
-  info.set_cluster_time_us(static_cast<std::uint64_t>(deps_.runtime.wall_now().us()));
+  info.set_cluster_time_us(deps_.clock.told_us());
   return info;
 }
 
@@ -341,6 +348,15 @@ void ReadPath::answer_not_leader(Read read) {
   api::ScanResponse response;
   *response.mutable_not_leader() = deps_.where();
   std::get<Scan>(read.what).reply(std::move(response));
+}
+
+// By a clock that is wrong nothing is read as of now (T12). What has been asked of a quorum comes back, and is refused
+// then.
+void ReadPath::refuse_all(const Error& why) {
+  for (std::deque<Read>* reads : {&arrived_, &confirmed_}) {
+    if (reads->empty()) continue;
+    for (Read& read : std::exchange(*reads, {})) answer_error(std::move(read), why);
+  }
 }
 
 void ReadPath::shut_down() {

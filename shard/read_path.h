@@ -18,6 +18,7 @@
 #include "base/engine.h"
 #include "base/hlc.h"
 #include "base/lifetime.h"
+#include "base/node_clock.h"
 #include "base/runtime.h"
 #include "raft/core.h"
 #include "shard/api/methods.h"
@@ -38,6 +39,7 @@ class ReadPath {
   struct Deps {
     Runtime& runtime;
     Engine& engine;
+    NodeClock& clock;
     raft::Core& core;
     const StateMachine& machine;
     WritePath& writes;
@@ -88,9 +90,10 @@ class ReadPath {
   void serve_get(Get get, Timestamp at, MonoTime deadline);
   Result<> read_from_memory(const api::ReadRequest& request, Timestamp at, api::ReadResponse& response);
   void serve_scan(Scan scan, Timestamp at, MonoTime deadline);
-  api::ReadInfo info(Timestamp at) const;
+  api::ReadInfo info(Timestamp at);
   void answer_error(Read read, Error error);
   void answer_not_leader(Read read);
+  void refuse_all(const Error& why);
   void retry_at(WallTime when);
 
   Deps deps_;

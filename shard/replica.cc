@@ -44,10 +44,10 @@ Replica::Replica(Deps deps, ReplicaOptions options, StateMachine machine, raft::
       machine_(std::move(machine)),
       versions_(options_.version_cache_bytes),
       core_(raft_options(options_), std::move(initial), deps_.runtime.now()),
-      writes_({deps_.runtime, deps_.engine, deps_.hlc, core_, machine_, deps_.placement, options_, [this] { wake(); },
+      writes_({deps_.runtime, deps_.engine, deps_.clock, core_, machine_, deps_.placement, options_, [this] { wake(); },
                [this] { return where(); }, [this] { return unapplied_bytes_; }}),
-      reads_({deps_.runtime, deps_.engine, core_, machine_, writes_, versions_, options_, [this] { wake(); },
-              [this] { return where(); }, [this] { return deps_.log.is_full(); }}),
+      reads_({deps_.runtime, deps_.engine, deps_.clock, core_, machine_, writes_, versions_, options_,
+              [this] { wake(); }, [this] { return where(); }, [this] { return deps_.log.is_full(); }}),
       snapshots_out_({deps_.runtime, deps_.engine, deps_.fs, core_, options_, deps_.ship, [this] { wake(); },
                       deps_.scratch_directory + "/out"}),
       snapshots_in_({deps_.runtime, deps_.fs, [this](raft::Message m) { receive(std::move(m)); },
@@ -173,16 +173,17 @@ void Replica::wake() {
 void Replica::pass() {
   pass_scheduled_ = false;
   const MonoTime now = deps_.runtime.now();  // after the inbox was filled (L1)
+  watch_clock();
   writes_.tell_answered();
   for (const std::uint64_t sequence : std::exchange(persisted_, {})) core_.persisted(now, sequence);
-  core_.set_room(!no_room());
+  core_.set_room(!unfit());
   bool snapshot_offered = false;
   for (const raft::Message& message : std::exchange(inbox_, {})) {
     snapshot_offered |= message.type == raft::MessageType::kSnapshot;
     core_.step(now, message);
   }
   if (now >= core_.next_deadline()) core_.tick(now);
-  hand_over_if_full();
+  hand_over_if_unfit();
   const bool led = writes_.leading();
   writes_.run(now);
   // The entry that made it possible was told of before it was so, and on an idle shard no other follows.
@@ -193,12 +194,27 @@ void Replica::pass() {
   set_timer(now);
 }
 
-bool Replica::no_room() const { return deps_.log.is_full() || trouble_; }
+// A clock that is wrong is as good a reason as a full disk not to lead (T12).
+void Replica::watch_clock() {
+  std::optional<Error> fault = deps_.clock.fault();
+  const bool known = trouble_ && trouble_->code() == ErrorCode::kUnavailable;
+  if (fault && !trouble_) {
+    PROBE("replica.fenced_by_clock");
+    refuse_with(std::move(fault));
+  } else if (!fault && known) {
+    refuse_with(std::nullopt);
+  }
+}
 
-// A leader whose disk is full takes no writes; another may.
-void Replica::hand_over_if_full() {
-  if (!core_.is_leader() || !no_room()) return;
-  if (hand_over()) PROBE("replica.full_leader_hands_over");
+bool Replica::unfit() const { return deps_.log.is_full() || trouble_; }
+
+// A leader whose disk is full, or whose clock is wrong, takes no writes; another may.
+void Replica::hand_over_if_unfit() {
+  // One that does not know of its clock yet will know in a moment.
+  const bool may_stay =
+      !unfit() || (!deps_.log.is_full() && trouble_->code() == ErrorCode::kUnavailable && !deps_.clock.wrong());
+  if (!core_.is_leader() || may_stay) return;
+  if (hand_over()) PROBE("replica.unfit_leader_hands_over");
 }
 
 bool Replica::hand_over() {

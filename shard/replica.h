@@ -18,6 +18,7 @@
 #include "base/file.h"
 #include "base/hlc.h"
 #include "base/lifetime.h"
+#include "base/node_clock.h"
 #include "base/runtime.h"
 #include "raft/core.h"
 #include "shard/log/log_store.h"
@@ -46,7 +47,7 @@ class Replica {
     Engine& engine;
     LogStore& log;
     FileSystem& fs;
-    Hlc& hlc;
+    NodeClock& clock;
     const PlacementSource& placement;
     // Ships consensus messages; may lose them.
     std::function<void(std::vector<raft::Message>)> send;
@@ -120,8 +121,9 @@ class Replica {
   // Nothing can be applied, and why: writes are refused, and reads of what is not here yet. nullopt: served again.
   void refuse_with(std::optional<Error> trouble);
   void data_disk_full();
-  bool no_room() const;
-  void hand_over_if_full();
+  bool unfit() const;
+  void hand_over_if_unfit();
+  void watch_clock();
 
   Deps deps_;
   const ReplicaOptions options_;

@@ -15,6 +15,7 @@ constexpr std::uint32_t kBusyRetryMs = 20;
 // Of one pass: the followers and the log begin with these while the next ones are evaluated. With all that wait in one
 // entry, each stage of the way would rest while another works.
 constexpr int kCommandsPerPass = 128;
+constexpr Duration kLookAgain{50'000};  // at a wall clock that is waited for: it may be stepped
 
 txn::WriteRequest to_txn(api::WriteRequest&& from) {
   txn::WriteRequest to;
@@ -97,10 +98,12 @@ void WritePath::submit_cluster_state(api::ClusterState state, std::move_only_fun
 void WritePath::run(MonoTime now) {
   if (stopped_) return;
   follow_leadership();
+  // Nothing is stamped or bounded by a clock that is wrong: it would be replicated, and hold for everybody (T12).
+  if (const std::optional<Error> fault = deps_.clock.fault()) return refuse_queued(*fault);
   if (leadership_ == nullptr || !may_propose(now)) return;
   Group group;
   evaluate_queue(now, group);
-  const WallTime wall = deps_.runtime.wall_now();
+  const WallTime wall = deps_.clock.wall();
   if (cluster_state_) {
     *group.payload.mutable_cluster_state() = std::move(*cluster_state_);
     cluster_state_.reset();
@@ -117,7 +120,7 @@ void WritePath::run(MonoTime now) {
 void WritePath::want_ceiling(Timestamp at_least) {
   const Timestamp on_its_way = leadership_ ? leadership_->proposed_ceiling : Timestamp();
   if (at_least <= std::max(wanted_ceiling_, on_its_way)) return;
-  wanted_ceiling_ = std::max(at_least, Timestamp::from_wall(deps_.runtime.wall_now() + deps_.options.election_timeout));
+  wanted_ceiling_ = std::max(at_least, Timestamp::from_wall(deps_.clock.wall() + deps_.options.election_timeout));
   deps_.wake();
 }
 
@@ -148,7 +151,7 @@ void WritePath::follow_leadership() {
   }
   if (leadership_ || !core.may_evaluate()) return;
   leadership_ =
-      std::make_unique<Leadership>(deps_.engine, deps_.hlc, starting_floor(), core.term(), deps_.runtime.wall_now(),
+      std::make_unique<Leadership>(deps_.engine, deps_.clock.hlc(), starting_floor(), core.term(), deps_.clock.wall(),
                                    txn::EvaluatorOptions{deps_.options.max_clock_offset, deps_.options.request_window,
                                                          deps_.options.remembered_requests});
 }
@@ -221,7 +224,7 @@ void WritePath::evaluate_one(MonoTime now, Queued&& queued, Group& group) {
   if (!group.empty() && group.bytes() + queued.bytes > deps_.options.max_entry_bytes) propose(now, group);
   const MayBlock may_block = queued.attempts >= kMaxLoadAttempts ? MayBlock::kYes : MayBlock::kNo;
   // evaluate() takes the mutations only when it answers a Command.
-  auto evaluated = leadership_->evaluator.evaluate(std::move(queued.request), deps_.runtime.wall_now(), may_block);
+  auto evaluated = leadership_->evaluator.evaluate(std::move(queued.request), deps_.clock.wall(), may_block);
   if (!evaluated) return queued.reply(fail(std::move(evaluated).error()));
   if (auto* command = std::get_if<txn::Command>(&*evaluated)) {
     leadership_->evaluator.appended(*command);
@@ -251,7 +254,7 @@ void WritePath::load_and_retry(Queued&& queued) {
 }
 
 void WritePath::propose(MonoTime now, Group& group) {
-  const WallTime wall = deps_.runtime.wall_now();
+  const WallTime wall = deps_.clock.wall();
   if (group.payload.commands().empty()) group.payload.set_closed_timestamp(leadership_->clock.now(wall).packed());
   group.payload.set_origin_region(find_region_of(*deps_.placement.topology(), deps_.options.node).value());
   leadership_->proposed_ceiling =
@@ -284,18 +287,19 @@ void WritePath::entry_applied(const AppliedEntry& applied) {
 
 // Nobody answers with a timestamp above its own physical clock (T11).
 void WritePath::answer(WriteReply reply, const txn::WriteOutcome& outcome, Timestamp stamp) {
-  const WallTime wall = deps_.runtime.wall_now();
+  const WallTime wall = deps_.clock.wall();
   if (stamp.physical() > wall && !DELIBERATE_BUG("answer_ahead_of_clock")) {
     PROBE("write.answer_waits_for_clock");
     auto shared = std::make_shared<WriteReply>(std::move(reply));
-    deps_.runtime.after(stamp.physical() - wall,
-                        lifetime_.guard([this, shared, outcome, stamp] { answer(std::move(*shared), outcome, stamp); }));
+    deps_.runtime.after(std::min(stamp.physical() - wall, kLookAgain), lifetime_.guard([this, shared, outcome, stamp] {
+      answer(std::move(*shared), outcome, stamp);
+    }));
     return;
   }
   api::WriteResponse response;
   response.set_applied(outcome.applied);
   response.set_version(outcome.version.packed());
-  response.set_cluster_time_us(static_cast<std::uint64_t>(wall.us()));
+  response.set_cluster_time_us(deps_.clock.told_us());
   reply(std::move(response));
 }
 
@@ -303,6 +307,12 @@ void WritePath::answer_not_leader(WriteReply reply) {
   api::WriteResponse response;
   *response.mutable_not_leader() = deps_.where();
   reply(std::move(response));
+}
+
+void WritePath::refuse_queued(const Error& why) {
+  if (queue_.empty()) return;
+  for (Queued& queued : std::exchange(queue_, {})) queued.reply(fail(why));
+  queued_bytes_ = 0;
 }
 
 void WritePath::shut_down() {

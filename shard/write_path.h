@@ -14,6 +14,7 @@
 #include "base/engine.h"
 #include "base/hlc.h"
 #include "base/lifetime.h"
+#include "base/node_clock.h"
 #include "base/runtime.h"
 #include "raft/core.h"
 #include "shard/options.h"
@@ -31,7 +32,7 @@ class WritePath {
   struct Deps {
     Runtime& runtime;
     Engine& engine;
-    Hlc& hlc;
+    NodeClock& clock;
     raft::Core& core;
     const StateMachine& machine;
     const PlacementSource& placement;
@@ -117,6 +118,7 @@ class WritePath {
   Timestamp next_ceiling(WallTime wall) const;
   void answer(WriteReply reply, const txn::WriteOutcome& outcome, Timestamp stamp);
   void answer_not_leader(WriteReply reply);
+  void refuse_queued(const Error& why);
 
   Deps deps_;
   std::deque<Queued> queue_;

@@ -58,6 +58,7 @@ Node::Node(Deps deps, std::unique_ptr<DataDirectory> directory, NodeOptions opti
     : deps_(std::move(deps)),
       directory_(std::move(directory)),
       options_(std::move(options)),
+      clock_(deps_.runtime, {options_.replica.max_clock_offset, options_.replica.clock_drift}),
       peers_(make_sender(directory_->identity(), deps_.runtime.random(), deps_.transport.local_address(),
                          options_.replica.election_timeout)) {}
 
@@ -153,7 +154,7 @@ Result<> Node::start_replica(const RecoveredLog* log) {
                      deps_.engine,
                      *log_,
                      deps_.fs,
-                     hlc_,
+                     clock_,
                      *placement_,
                      [this](std::vector<raft::Message> messages) { send_raft(std::move(messages)); },
                      [this](ReplicaId to, wire::SnapshotChunk chunk, auto done) {
@@ -170,6 +171,8 @@ Result<> Node::start_replica(const RecoveredLog* log) {
   placement_->on_change([this] { peers_.follow(*placement_->topology()); });
   replica_->on_removed([this] { handle_removed(); });
   replica_->on_lost_memory([this](const Error& error) { handle_lost_memory(error); });
+  clock_watch_ = std::make_unique<ClockWatch>(
+      ClockWatch::Deps{deps_.runtime, deps_.transport, clock_, peers_, *placement_, options_.replica.max_clock_offset});
   LOG_INFO("replica started", {{"node", identity.node_id()},
                                {"replica", identity.replica_id()},
                                {"incarnation", identity.incarnation()},
@@ -184,6 +187,7 @@ void Node::handle_removed() {
   LOG_WARNING("this node was removed from its cluster", {{"node", directory_->identity().node_id()}});
   const ReplicaId replica(directory_->identity().replica_id());
   deps_.runtime.post(lifetime_.guard([this, replica] {
+    clock_watch_.reset();
     replica_.reset();
     placement_.reset();
     if (DELIBERATE_BUG("removed_replica_votes")) {

@@ -12,12 +12,13 @@
 
 #include "base/engine.h"
 #include "base/file.h"
-#include "base/hlc.h"
 #include "base/lifetime.h"
+#include "base/node_clock.h"
 #include "base/runtime.h"
 #include "base/task.h"
 #include "base/transport.h"
 #include "shard/log/log_store.h"
+#include "shard/node/clock_watch.h"
 #include "shard/node/data_directory.h"
 #include "shard/node/peers.h"
 #include "shard/node/shard_placement.h"
@@ -63,7 +64,10 @@ class Node {
   LogStats log_stats() const { return log_->stats(); }
   VersionCache::Stats version_cache() const { return replica_ ? replica_->version_cache() : VersionCache::Stats(); }
   ReplicaMemory memory() const { return replica_ ? replica_->memory() : ReplicaMemory(); }
-  api::NodeStatusResponse status() const;
+  api::NodeStatusResponse status();
+  // Why this node does not go by its clock. nullopt: it does.
+  std::optional<Error> clock_fault() { return clock_.fault(); }
+  bool clock_wrong() const { return clock_.wrong(); }
 
  private:
   Node(Deps deps, std::unique_ptr<DataDirectory> directory, NodeOptions options);
@@ -106,12 +110,13 @@ class Node {
   Deps deps_;
   std::unique_ptr<DataDirectory> directory_;
   NodeOptions options_;
-  Hlc hlc_;
+  NodeClock clock_;
   Peers peers_;
   std::unique_ptr<LogStore> log_;
   // Built on each other: the port, the replica, what makes the replica's state the port's.
   std::unique_ptr<ShardPlacement> placement_;
   std::unique_ptr<Replica> replica_;
+  std::unique_ptr<ClockWatch> clock_watch_;
   bool forming_ = false;        // a join is under way
   bool bootstrapping_ = false;  // one plan at a time
   TimerId resume_timer_ = 0;

@@ -19,7 +19,7 @@ void Node::serve_topology() {
   handle(deps_.transport, api::kTopology, [this](const api::TopologyRequest&, MonoTime, auto reply) {
     api::TopologyResponse response;
     response.set_node_id(directory_->identity().node_id());
-    response.set_cluster_time_us(static_cast<std::uint64_t>(deps_.runtime.wall_now().us()));
+    response.set_cluster_time_us(clock_.told_us());
     const auto topology = replica_ ? placement_->topology() : nullptr;
     if (topology && topology->cluster_id() != 0) {
       response.set_initialised(true);
@@ -43,7 +43,7 @@ void Node::serve_topology() {
   });
 }
 
-api::NodeStatusResponse Node::status() const {
+api::NodeStatusResponse Node::status() {
   api::NodeStatusResponse out;
   const wire::Identity& identity = directory_->identity();
   out.set_node_id(identity.node_id());
@@ -55,6 +55,7 @@ api::NodeStatusResponse Node::status() const {
   out.set_log_bytes(log_->stats().bytes_on_disk);
   out.set_data_bytes(deps_.engine.stats().disk_bytes);
   if (!replica_) return out;
+  clock_watch_->describe(out);
   const raft::Status raft = replica_->raft_status();
   const bool learner = raft.membership.is_learner(raft.id);
   out.set_role(raft.role == raft::Role::kLeader ? api::LEADER : learner ? api::LEARNER : api::FOLLOWER);
@@ -88,6 +89,19 @@ void Node::serve_peers() {
     stop_with(Error(ErrorCode::kFailedPrecondition,
                     fmt::format("another process speaks as node {} of this cluster, from {}: two nodes have one identity",
                                 conflict->seen().node_id(), conflict->seen().address())));
+  });
+  handle(deps_.transport, wire::kClock, [this](const wire::ClockRequest& request, MonoTime, auto reply) {
+    const wire::Sender& self = peers_.self();
+    if (request.sender().cluster_id() != self.cluster_id() || request.to_node() != self.node_id()) {
+      return reply(fail(ErrorCode::kFailedPrecondition, "not a node of this cluster, or not this one"));
+    }
+    const ClockReading reading = clock_.reading();
+    wire::ClockResponse response;
+    response.set_node_id(self.node_id());
+    response.set_time_us(reading.time.us());
+    response.set_error_us(reading.error.count());
+    response.set_wall_us(reading.wall.us());
+    reply(std::move(response));
   });
   handle(deps_.transport, wire::kSnapshotChunk,
          [this](wire::SnapshotChunk chunk, MonoTime, SnapshotReceiver::Reply reply) {

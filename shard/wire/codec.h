@@ -29,6 +29,7 @@ Result<M> decode(std::string_view bytes, M*) {
 inline constexpr MethodId kRaftBatch = 0x320;
 inline constexpr MethodId kIdentityConflict = 0x321;
 inline constexpr Method<SnapshotChunk, SnapshotChunkResponse> kSnapshotChunk{0x322, "raft.snapshot_chunk"};
+inline constexpr Method<ClockRequest, ClockResponse> kClock{0x323, "node.clock"};
 
 void to_wire(const raft::Membership& from, Membership* to);
 raft::Membership from_wire(const Membership& from);

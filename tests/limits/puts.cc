@@ -26,7 +26,7 @@ raft::Entry Puts::next(WallTime wall) {
     command.set_stamp(hlc_.now(wall).packed());
     command.mutable_mutations(0)->set_key(fmt::format("key{:012}", rng_() % kKeys));
   }
-  payload_.set_closed_timestamp(hlc_.last().packed());
+  payload_.set_closed_timestamp(hlc_.floor().packed());
   index_ = index_.next();
   return {index_, kTerm, raft::EntryType::kCommand, std::make_shared<const std::string>(payload_.SerializeAsString())};
 }

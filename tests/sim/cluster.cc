@@ -1,6 +1,7 @@
 #include "tests/sim/cluster.h"
 
 #include <algorithm>
+#include <cstdlib>
 #include <utility>
 
 #include <fmt/format.h>
@@ -26,6 +27,7 @@ constexpr std::int64_t kFormUs = 300'000'000;  // messages are lost already
 const KeyRange kReplicatedKeys{std::string(1, '\x02'), {}};
 
 constexpr std::int64_t kSupervisorUs = 500'000;
+constexpr std::int64_t kRecognisedUs = 100'000;  // a clock that was stepped back is gone by at the next reading
 
 NodeOptions node_options(const RunOptions& run, const std::string& region, int index) {
   NodeOptions options;
@@ -80,6 +82,9 @@ struct SimCluster::NodeMachine {
   bool halted = false;
   bool full = false;
   bool was_full = false;  // ever
+  bool clock_wrong = false;
+  bool started_wrong = false;  // this incarnation, and it has not been seen to know better
+  std::int64_t clock_right_since = 0;
 
   std::unique_ptr<SimRuntime> runtime;
   std::unique_ptr<SimTransport> transport;
@@ -157,6 +162,7 @@ void SimCluster::start_node(int i) {
   NodeMachine& m = *nodes_[static_cast<std::size_t>(i)];
   if (m.runtime != nullptr) return;
   m.halted = false;
+  m.started_wrong = m.clock_wrong;
   draw(i, "down", false);
   m.clocks.reboot();
   m.runtime = std::make_unique<SimRuntime>(world_, m.address, m.clocks, m.disk);
@@ -469,10 +475,32 @@ void SimCluster::draw(int i, const char* what, bool begins) {
   begins ? picture->begin(world_.now(), node_address(i), what) : picture->end(world_.now(), node_address(i), what);
 }
 
-void SimCluster::adjust_clock(int i) { nodes_[static_cast<std::size_t>(i)]->clocks.adjust(world_.now()); }
+void SimCluster::adjust_clock(int i) {
+  NodeMachine& m = *nodes_[static_cast<std::size_t>(i)];
+  if (!m.clock_wrong) m.clocks.adjust(world_.now());
+}
 
 void SimCluster::set_clock(int i, std::int64_t offset_us) {
-  nodes_[static_cast<std::size_t>(i)]->clocks.set_wall_offset(world_.now(), offset_us);
+  NodeMachine& m = *nodes_[static_cast<std::size_t>(i)];
+  m.clocks.set_wall_offset(world_.now(), offset_us);
+  const bool wrong = std::abs(offset_us) > options_.clocks.wall_bound_us;
+  if (m.clock_wrong && !wrong) m.clock_right_since = world_.now();
+  m.clock_wrong = wrong;
+}
+
+// One that started with a wrong clock can't know before it has heard its peers; nor, when it is right again.
+std::string SimCluster::clock_misjudged() {
+  for (const auto& m : nodes_) {
+    if (m->node == nullptr || !m->node->in_cluster()) continue;
+    const std::optional<Error> fault = m->node->clock_fault();
+    if (!fault && !m->clock_wrong) m->started_wrong = false;
+    if (m->started_wrong) continue;
+    if (m->clock_wrong && !fault) return fmt::format("node {} goes by its clock, which is wrong", m->index);
+    if (!m->clock_wrong && m->node->clock_wrong() && world_.now() - m->clock_right_since > kRecognisedUs) {
+      return fmt::format("node {}, whose clock is right: {}", m->index, fault->to_string());
+    }
+  }
+  return {};
 }
 
 void SimCluster::slow_disk(int i, double factor) {
@@ -508,6 +536,7 @@ void SimCluster::heal() {
   network_.options().reorder = 0;
   for (int i = 0; i < nodes(); ++i) {
     slow_disk(i, 1);
+    if (nodes_[static_cast<std::size_t>(i)]->clock_wrong) set_clock(i, 0);
     fill_disk(i, false);
     files(i).fail_next_syncs(0);
     if (node_up(i)) expect_death(i, false);

@@ -76,8 +76,10 @@ class SimCluster {
   void start_proxy(int i);
   void pause_node(int i, std::int64_t duration_us);
   void adjust_clock(int i);
-  // From now on the wall clock is that far from true time, whatever the bound.
+  // From now on the wall clock is that far from true time, whatever the bound; 0 also ends what that did.
   void set_clock(int i, std::int64_t offset_us);
+  // A node goes by a clock that is wrong, or does not by one that is right; empty: all know which is which.
+  std::string clock_misjudged();
   void slow_disk(int i, double factor);  // 1: healthy
   // The node's disk, to damage it.
   SimFileSystem& files(int i);

@@ -24,6 +24,7 @@ void Nemesis::later(std::int64_t delay_us, Callback callback) {
 void Nemesis::start() {
   plan();
   if (options_.spares > 0) tend_members();
+  watch_clocks();
 }
 
 void Nemesis::plan() {
@@ -38,6 +39,7 @@ void Nemesis::plan() {
 }
 
 bool Nemesis::strike(const std::string& kind) {
+  if (kind == "clock_jump" || kind == "clock_jump_all") return jump_clocks(kind == "clock_jump_all");
   if (kind == "disk_full") return fill_disk();
   if (kind == "fsync_fails") return fail_sync();
   if (kind == "bit_flip") return flip_bit();
@@ -119,7 +121,8 @@ void Nemesis::crash_nodes(int count) {
 }
 
 void Nemesis::crash_node(int i, double power_loss_chance, std::int64_t extra_down_us) {
-  if (!cluster_.node_up(i)) return;
+  // A majority that starts with clocks that are wrong alike is right, for all that anybody can know.
+  if (!cluster_.node_up(i) || all_jumped_) return;
   const bool power_loss = rng_.chance(power_loss_chance);
   world_.note(fmt::format("fault: node {} {}", i, power_loss ? "loses power" : "is killed"));
   cluster_.crash_node(i, power_loss);

@@ -30,6 +30,10 @@ class Nemesis {
   bool strike(const std::string& kind);
   void strike_network_or_nodes(const std::string& kind);
 
+  // nemesis_clocks.cc
+  bool jump_clocks(bool all);
+  void watch_clocks();
+
   // nemesis_disk.cc
   bool fill_disk();
   std::optional<int> snapshot_receiver() const;
@@ -85,6 +89,7 @@ class Nemesis {
   bool stopped_ = false;
   std::uint64_t struck_ = 0;
   bool staging_ = false;        // a fault of nemesis_elections.cc is under way
+  bool clocks_jumped_ = false, all_jumped_ = false;  // and are not repaired yet
   bool asking_ = false;         // an operator's request is under way
   std::optional<int> damaged_;  // a node whose log was spoilt, until it is replaced
   std::string not_noticed_;
