@@ -102,6 +102,25 @@ TEST(EventLoop, RunsBlockingWorkOffTheLoopAndItsDoneOnTheLoop) {
   EXPECT_EQ(finished, std::this_thread::get_id());
 }
 
+// S7a. The others end only when the log's work is done: it was not queued behind them.
+TEST(EventLoop, WhatBlocksInOneLaneHoldsUpNoOther) {
+  EventLoop runtime({});
+  std::promise<void> synced;
+  const std::shared_future<void> log = synced.get_future().share();
+  int ended = 0;
+  const auto end = [&] {
+    if (++ended == 7) runtime.stop();
+  };
+  runtime.post([&] {
+    for (const Lane lane : {Lane::kRead, Lane::kBulk}) {
+      for (std::size_t i = 0; i < 3; ++i) runtime.run_blocking(lane, [log] { log.wait(); }, end);
+    }
+    runtime.run_blocking(Lane::kLog, [&] { synced.set_value(); }, end);
+  });
+  runtime.run();
+  EXPECT_EQ(ended, 7);
+}
+
 // What a callback holds tells where and when it is destroyed.
 struct Witness {
   EventLoop* runtime;
