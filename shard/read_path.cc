@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "base/check.h"
+#include "base/damage.h"
 #include "base/fault.h"
 
 namespace meridian {
@@ -22,8 +23,8 @@ void ReadPath::submit(api::ReadRequest&& request, MonoTime deadline, ReadReply r
 
 void ReadPath::submit(api::ScanRequest&& request, MonoTime deadline, ScanReply reply) {
   if (request.limit() == 0 || request.limit() > deps_.options.limits.max_scan_limit) {
-    return reply(fail(ErrorCode::kInvalidArgument, fmt::format("the page has {} entries; it has 1 to {}", request.limit(),
-                                                               deps_.options.limits.max_scan_limit)));
+    return reply(fail(ErrorCode::kInvalidArgument, fmt::format("the page has {} entries; it has 1 to {}",
+                                                               request.limit(), deps_.options.limits.max_scan_limit)));
   }
   const Timestamp at(request.at_timestamp());
   const api::Consistency consistency = request.consistency();
@@ -35,9 +36,10 @@ void ReadPath::submit(Read read, api::Consistency consistency) {
   const Timestamp limit = Timestamp::from_wall(read.arrived + deps_.options.max_clock_offset);
   if (read.at > limit) {  // T12
     if (std::optional<Error> fault = deps_.clock.fault()) return answer_error(std::move(read), *std::move(fault));
-    return answer_error(std::move(read),
-                        Error(ErrorCode::kOutOfRange, fmt::format("timestamp {} is ahead of this server's clock; the limit is {}",
-                                                                  read.at, limit)));
+    return answer_error(
+        std::move(read),
+        Error(ErrorCode::kOutOfRange,
+              fmt::format("timestamp {} is ahead of this server's clock; the limit is {}", read.at, limit)));
   }
   if (const auto at = local_timestamp(read); at && (consistency == api::ANY_REPLICA || !read.at.is_zero())) {
     if (nothing_newer_) PROBE("read.of_the_past_on_a_full_disk");
@@ -123,7 +125,8 @@ void ReadPath::read_index_answered(const raft::ReadState& state) {
 void ReadPath::serve_ready(MonoTime now) {
   for (Read& read : std::exchange(confirmed_, {})) {
     if (read.deadline <= now) {
-      answer_error(std::move(read), Error(ErrorCode::kDeadlineExceeded, "the deadline passed before the read was served"));
+      answer_error(std::move(read),
+                   Error(ErrorCode::kDeadlineExceeded, "the deadline passed before the read was served"));
       continue;
     }
     std::optional<Timestamp> at;
@@ -134,7 +137,8 @@ void ReadPath::serve_ready(MonoTime now) {
       answer_error(std::move(read), *nothing_newer_);
     } else if (deps_.log_is_full()) {
       // What it waits for needs an entry. Served again where the ceiling is far enough ahead, or at any replica.
-      answer_error(std::move(read), Error(ErrorCode::kDiskFull, "the log's disk is full: nothing newer can be read here"));
+      answer_error(std::move(read),
+                   Error(ErrorCode::kDiskFull, "the log's disk is full: nothing newer can be read here"));
     } else {
       confirmed_.push_back(std::move(read));
     }
@@ -269,12 +273,21 @@ Result<> ReadPath::read_from_memory(const api::ReadRequest& request, Timestamp a
       if (!add_item(response, *cached, bytes_left)) break;
       continue;
     }
-    ASSIGN_OR_RETURN(const txn::VersionedValue value, txn::read_version(deps_.engine, KeyspaceId(request.keyspace_id()), key,
-                                                                        at, {.may_block = MayBlock::kNo}));
+    ASSIGN_OR_RETURN(const txn::VersionedValue value, txn::read_version(deps_.engine, KeyspaceId(request.keyspace_id()),
+                                                                        key, at, {.may_block = MayBlock::kNo}));
     if (newest) deps_.versions.learn(key, value);
     if (!add_item(response, value, bytes_left)) break;
   }
   return {};
+}
+
+template <class Reply>
+void ReadPath::answer_failed(Reply& reply, Error error) {
+  if (!is_damage(error.code())) return reply(fail(std::move(error)));
+  PROBE("read.met_damage");
+  reply(fail(Error(ErrorCode::kUnavailable, fmt::format("node {} cannot read its data", deps_.options.node))
+                 .with_cause(error)));
+  deps_.damaged(std::move(error));
 }
 
 void ReadPath::serve_get(Get get, Timestamp at, MonoTime deadline) {
@@ -282,7 +295,7 @@ void ReadPath::serve_get(Get get, Timestamp at, MonoTime deadline) {
   *response.mutable_info() = info(at);
   Result<> read = read_from_memory(get.request, at, response);
   if (read) return get.reply(std::move(response));
-  if (read.error().code() != ErrorCode::kWouldBlock) return get.reply(fail(std::move(read).error()));
+  if (read.error().code() != ErrorCode::kWouldBlock) return answer_failed(get.reply, std::move(read).error());
   PROBE("read.from_disk");
   // Versions at or below `at` do not change any more; the snapshot keeps them from being collected.
   struct Job {
@@ -297,9 +310,10 @@ void ReadPath::serve_get(Get get, Timestamp at, MonoTime deadline) {
                  [job, at, most = most_bytes(), &engine = deps_.engine] {
                    job->result = read_from_disk(engine, job->get.request, at, *job->snapshot, most, job->response);
                  },
-                 [job](bool ran) {
+                 [this, alive = lifetime_.token(), job](bool ran) {
                    if (!ran) return job->get.reply(fail(too_late()));
-                   if (!job->result) return job->get.reply(fail(job->result.error()));
+                   if (!job->result && alive.expired()) return job->get.reply(fail(job->result.error()));
+                   if (!job->result) return answer_failed(job->get.reply, job->result.error());
                    job->get.reply(std::move(job->response));
                  }});
 }
@@ -316,9 +330,11 @@ void ReadPath::serve_scan(Scan scan, Timestamp at, MonoTime deadline) {
                  [job, at, &engine = deps_.engine] {
                    job->result.emplace(scan_page(engine, job->scan.request, at, {.snapshot = job->snapshot.get()}));
                  },
-                 [job](bool ran) {
+                 [this, alive = lifetime_.token(), job](bool ran) {
                    if (!ran) return job->scan.reply(fail(too_late()));
-                   if (*job->result) *(*job->result)->mutable_info() = std::move(job->info);
+                   if (!*job->result && alive.expired()) return job->scan.reply(std::move(*job->result));
+                   if (!*job->result) return answer_failed(job->scan.reply, job->result->error());
+                   *(*job->result)->mutable_info() = std::move(job->info);
                    job->scan.reply(std::move(*job->result));
                  }});
 }
@@ -328,9 +344,9 @@ api::ReadInfo ReadPath::info(Timestamp at) {
   info.set_timestamp(at.packed());
   info.set_node_id(deps_.options.node.value());
   info.set_region(deps_.options.region);
-  info.set_role(deps_.core.is_leader() ? api::LEADER
+  info.set_role(deps_.core.is_leader()                                               ? api::LEADER
                 : deps_.machine.state().membership.is_learner(deps_.options.replica) ? api::LEARNER
-                                                                                      : api::FOLLOWER);
+                                                                                     : api::FOLLOWER);
   info.set_cluster_time_us(deps_.clock.told_us());
   return info;
 }

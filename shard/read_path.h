@@ -48,6 +48,7 @@ class ReadPath {
     Callback wake;
     std::move_only_function<api::NotLeader()> where;
     std::function<bool()> log_is_full;
+    std::function<void(Error)> damaged;  // this node's disk gave back what is wrong: it must stop (S7b)
   };
   explicit ReadPath(Deps deps) : deps_(std::move(deps)), blocking_(deps_.runtime) {}
 
@@ -57,7 +58,8 @@ class ReadPath {
   // One pass: confirms leadership for what has arrived, serves what has become ready.
   void run(MonoTime now);
   void read_index_answered(const raft::ReadState& state);
-  // Nothing more can be applied, and why: what is not closed and applied here already is refused. nullopt: it can again.
+  // Nothing more can be applied, and why: what is not closed and applied here already is refused. nullopt: it can
+  // again.
   void nothing_newer(std::optional<Error> why) { nothing_newer_ = std::move(why); }
   void shut_down();
 
@@ -91,6 +93,9 @@ class ReadPath {
   Result<> read_from_memory(const api::ReadRequest& request, Timestamp at, api::ReadResponse& response);
   void serve_scan(Scan scan, Timestamp at, MonoTime deadline);
   api::ReadInfo info(Timestamp at);
+  // Why a read of the engine failed. Damage stops this node; the caller is sent to another.
+  template <class Reply>
+  void answer_failed(Reply& reply, Error error);
   void answer_error(Read read, Error error);
   void answer_not_leader(Read read);
   void refuse_all(const Error& why);
@@ -98,7 +103,7 @@ class ReadPath {
 
   Deps deps_;
   BlockingReads blocking_;
-  std::deque<Read> arrived_;                         // leadership not asked for yet
+  std::deque<Read> arrived_;                          // leadership not asked for yet
   std::map<std::uint64_t, std::vector<Read>> asked_;  // by read-index context
   std::deque<Read> confirmed_;
   std::uint64_t next_context_ = 1;

@@ -3,6 +3,7 @@
 #include <utility>
 
 #include "base/check.h"
+#include "base/damage.h"
 #include "base/fault.h"
 
 namespace meridian {
@@ -225,6 +226,12 @@ void WritePath::evaluate_one(MonoTime now, Queued&& queued, Group& group) {
   const MayBlock may_block = queued.attempts >= kMaxLoadAttempts ? MayBlock::kYes : MayBlock::kNo;
   // evaluate() takes the mutations only when it answers a Command.
   auto evaluated = leadership_->evaluator.evaluate(std::move(queued.request), deps_.clock.wall(), may_block);
+  if (!evaluated && is_damage(evaluated.error().code())) {
+    // Nothing was appended: certainly not done, and another will do it.
+    queued.reply(fail(Error(ErrorCode::kUnavailable, fmt::format("node {} cannot read its data", deps_.options.node))
+                          .with_cause(evaluated.error())));
+    return deps_.damaged(std::move(evaluated).error());
+  }
   if (!evaluated) return queued.reply(fail(std::move(evaluated).error()));
   if (auto* command = std::get_if<txn::Command>(&*evaluated)) {
     leadership_->evaluator.appended(*command);

@@ -40,6 +40,7 @@ class WritePath {
     Callback wake;                                    // asks for a pass
     std::move_only_function<api::NotLeader()> where;  // who leads instead
     std::function<std::size_t()> unapplied_bytes;     // of committed entries
+    std::function<void(Error)> damaged;               // this node's disk gave back what is wrong: it must stop (S7b)
   };
   explicit WritePath(Deps deps) : deps_(std::move(deps)) {}
 

@@ -293,6 +293,46 @@ TEST(Durability, AnFsyncErrorStopsTheNodeAndTheOthersGoOn) {
   one_failed_sync(false);
 }
 
+// S7b: one bad block at the leader, two good copies beside it. It stops and says why; the others answer.
+TEST(Durability, ALeaderThatReadsDamagedDataStopsAndAnotherAnswers) {
+  RunOptions options = quiet_cluster(3);
+  options.use_store(sim::StoreKind::kRocks);
+  options.flush_bytes = 8 << 10;
+  options.trim_bytes = 4 << 10;
+  Bed bed(options);
+  std::map<std::string, std::string> values;
+  for (int i = 0; i < 100; ++i) {
+    const std::string key = fmt::format("k{:03}", i);
+    values[key] = std::string(500, static_cast<char>('a' + i % 26)) + key;
+    ASSERT_TRUE(bed.put(key, values[key]));
+  }
+  bed.expect_convergence();
+  const int victim = bed.a_follower();
+  bed.cluster.expect_death(victim, true);
+  bed.cluster.crash_node(victim, false);
+  SimFileSystem& files = bed.cluster.files(victim);
+  int damaged = 0;
+  for (const std::string& name : files.list("/rocks").value()) {
+    if (!name.ends_with(".sst")) continue;
+    const std::string path = "/rocks/" + name;
+    files.flip_bit(path, (*files.open(path, FileSystem::Open::kExisting))->size().value() / 4, 3);
+    ++damaged;
+  }
+  ASSERT_GT(damaged, 0);
+  bed.cluster.start_node(victim);
+  bed.world.run_for(3'000'000);
+  bed.start_transfer(victim);
+  bed.world.run_for(2'000'000);
+  for (const auto& [key, value] : values) {
+    const auto read = bed.get(key);
+    ASSERT_TRUE(read) << read.error().to_string();
+    EXPECT_EQ(read->value, value);
+  }
+  EXPECT_TRUE(bed.faults.probes().contains("read.met_damage"));
+  EXPECT_TRUE(bed.cluster.halted(victim));
+  EXPECT_EQ(bed.cluster.died(), "");
+}
+
 #ifdef MERIDIAN_DELIBERATE_BUGS
 TEST(DurabilityBugs, WhatWasAcknowledgedBeforeItWasDurableIsLost) {
   int lost = 0;  // which seed it is changes with every change of the code

@@ -8,7 +8,7 @@ import unittest
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 RULES = ([f"B{n}" for n in (*range(1, 13), 24, 27, 32)] + [f"L{n}" for n in (1, 2, 3, 4, 5, 7, 9, 10, 8)]
-         + [f"S{n}" for n in ("1", "2", "3", "4", "4a", "5", "6", "7", "7a", "8", "9")] + [f"R{n}" for n in range(1, 6)] + [f"T{n}" for n in (10, 11, 12)])
+         + [f"S{n}" for n in ("1", "2", "3", "4", "4a", "5", "6", "7", "7a", "7b", "8", "9")] + [f"R{n}" for n in range(1, 6)] + [f"T{n}" for n in (10, 11, 12)])
 # A rule that no test can prove (yet) says so in these words.
 WITHOUT_TEST = {"L8": "no test can", "R5": "nothing is collected yet"}
 
