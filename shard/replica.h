@@ -94,6 +94,8 @@ class Replica {
   ReplicaMemory memory() const;
   api::NotLeader where() const;
   const std::optional<Error>& trouble() const { return trouble_; }
+  // As snapshots.h.
+  std::string snapshot_trouble() const { return snapshots_out_.trouble(); }
   // The replica was removed from its shard.
   bool removed() const { return removed_; }
   // Called after each applied batch, e.g. to follow the topology, and when leads() has begun.

@@ -81,6 +81,7 @@ void SnapshotReceiver::begin(const wire::SnapshotChunk& question, Reply reply) {
           return reply(fail(std::move(*result).error()));
         }
         reply(position_of(*transfer));
+        if (transfer == transfer_ && !transfer->queue.empty()) write_next();
       }));
 }
 

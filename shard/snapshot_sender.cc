@@ -43,6 +43,14 @@ std::optional<LogIndex> SnapshotSender::on_its_way(ReplicaId to) const {
   return found == sending_.end() ? std::nullopt : found->second.as_of;
 }
 
+std::string SnapshotSender::trouble() const {
+  for (const auto& [to, error] : troubles_) {
+    if (sending_.contains(to))
+      return fmt::format("replica {} needs a snapshot and has not taken it: {}", to, error.to_string());
+  }
+  return "";
+}
+
 Result<> SnapshotSender::may_go_on(const std::weak_ptr<char>& alive, const raft::Core& core, Term term) {
   if (alive.expired()) return fail(ErrorCode::kCancelled, "the replica is gone");
   if (core.is_leader() && core.term() == term) return {};

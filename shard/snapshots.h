@@ -51,8 +51,8 @@ class SnapshotSender {
   void send(ReplicaId to);
   // A snapshot as of this entry, or a later one, is being made for it or sent to it.
   std::optional<LogIndex> on_its_way(ReplicaId to) const;
-  // Why the last attempt failed, where nothing has got through since.
-  const std::map<ReplicaId, Error>& troubles() const { return troubles_; }
+  // For people: who needs a snapshot and does not take it, and why. Empty: nobody.
+  std::string trouble() const;
 
  private:
   struct Made {

@@ -51,7 +51,7 @@ api::NodeStatusResponse Node::status() {
   out.set_incarnation(identity.incarnation());
   out.set_directory_id(identity.directory_id());
   out.set_version(options_.version);
-  out.set_trouble(removed_ || !replica_ || replica_->trouble() || log_->is_full() || draining_ ? not_ready() : "");
+  out.set_trouble(removed_ || !replica_ || replica_->trouble() || log_->is_full() || draining_ ? not_ready() : replica_->snapshot_trouble());
   out.set_log_bytes(log_->stats().bytes_on_disk);
   out.set_data_bytes(deps_.engine.stats().disk_bytes);
   if (!replica_) return out;
