@@ -85,6 +85,13 @@ void SegmentedLog::read_again(std::shared_ptr<ReadJob> job) {
     bytes += run->part(wanted.count());
     job->runs.push_back(wanted);
   }
+  // What is being restated is found at its new place, which may not be on the disk yet.
+  if (std::ranges::any_of(job->runs, [this](const EntryRun& run) { return run.sequence > synced_; })) {
+    PROBE("log.read_waits_for_restatement");
+    return wait_for([this, alive = std::weak_ptr<bool>(alive_), job] {
+      if (const auto lock = alive.lock(); lock && *lock) read_again(job);
+    });
+  }
   job->oldest_segment = segments_.front().number;
   job->reader = reader_for(job->runs);
   PROBE("log.read_back");

@@ -104,7 +104,7 @@ TEST(EventLoop, RunsBlockingWorkOffTheLoopAndItsDoneOnTheLoop) {
 
 // S7a. The others end only when the log's work is done: it was not queued behind them.
 TEST(EventLoop, WhatBlocksInOneLaneHoldsUpNoOther) {
-  EventLoop runtime({});
+  EventLoop runtime;
   std::promise<void> synced;
   const std::shared_future<void> log = synced.get_future().share();
   int ended = 0;
