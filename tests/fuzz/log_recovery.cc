@@ -82,7 +82,7 @@ bool same(const LogRecovery& a, const LogRecovery& b) {
   for (const auto& [shard, log] : a.shards) {
     const auto other = b.shards.find(shard);
     if (other == b.shards.end() || other->second.replica != log.replica || other->second.base != log.base ||
-        other->second.hard_state != log.hard_state || other->second.entries.size() != log.entries.size()) {
+        other->second.hard_state != log.hard_state || other->second.last_index() != log.last_index()) {
       return false;
     }
   }
