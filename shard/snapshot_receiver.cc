@@ -133,6 +133,10 @@ void SnapshotReceiver::complete(wire::SnapshotChunk& chunk, Reply reply) {
     reply(fail(message.error()));
     return give_up(std::move(message).error());
   }
+  // Nothing follows the last one.
+  for (Queued& queued : std::exchange(transfer_->queue, {})) {
+    queued.reply(fail(ErrorCode::kConflict, "this chunk comes after the last one"));
+  }
   transfer_->open.reset();
   transfer_->complete = true;
   installing_ = true;  // until the core has decided, and Replica has called finished()

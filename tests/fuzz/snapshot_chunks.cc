@@ -23,6 +23,7 @@ wire::SnapshotChunk make_chunk(Input& in) {
     (void)chunk.ParseFromArray(encoded.data(), static_cast<int>(encoded.size()));
   } else {
     chunk.set_transfer(in.byte() % 2);
+    chunk.set_ask(how % 16 == 5);
     chunk.set_file(in.byte() % 3);
     chunk.set_offset(in.byte() % 16);
     chunk.set_end_of_file(how % 2 == 0);
@@ -84,6 +85,11 @@ FUZZ_TARGET(bytes) {
   }
   runtime.settle();
   decide();
+  wire::SnapshotChunk question;
+  question.set_ask(true);
+  question.set_transfer(99);
+  receive(std::move(question));
+  runtime.settle();
   receive(whole_snapshot());
   runtime.settle();
   CHECK(delivered.has_value());
